@@ -1,0 +1,181 @@
+//! Opening a database and its transactions.
+
+use std::{sync::Arc, time::Duration};
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait as _, DatabaseBackend, DatabaseConnection, IsolationLevel,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _, sqlx::sqlite,
+};
+use sea_orm_migration::MigratorTrait;
+
+use crate::{Error, Result, TenantSet, Tx, scope::Scope};
+
+/// The role that services work as; owns nothing, so row-level security binds it.
+pub(crate) const APP_ROLE: &str = "quartermaster_app";
+/// The role for outbox, inbox, timers and audits; sees all tenants by explicit policies.
+pub(crate) const SYSTEM_ROLE: &str = "quartermaster_system";
+
+/// How to connect.
+#[derive(Debug, Clone)]
+pub struct DatabaseOptions {
+    /// Connections in the pool (readers on SQLite). Few are best: eight beat sixty-four by half again on PostgreSQL.
+    pub max_connections: u32,
+    /// How long to wait for a free connection.
+    pub acquire_timeout: Duration,
+}
+
+impl Default for DatabaseOptions {
+    fn default() -> Self {
+        Self { max_connections: 8, acquire_timeout: Duration::from_secs(10) }
+    }
+}
+
+/// A service's database. Clones share the connections.
+#[derive(Debug, Clone)]
+pub struct Database {
+    connections: Arc<Connections>,
+}
+
+#[derive(Debug)]
+struct Connections {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+}
+
+impl Database {
+    /// Connects to `postgres://…` or `sqlite://path`, whose file is created if it is missing.
+    pub async fn open(url: &str, options: &DatabaseOptions) -> Result<Self> {
+        let connections = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            open_postgres(url, options).await?
+        } else if url.starts_with("sqlite:") {
+            open_sqlite(url, options).await?
+        } else {
+            return Err(Error::UnknownUrl);
+        };
+        Ok(Self { connections: Arc::new(connections) })
+    }
+
+    /// Brings the schema up to date. Safe to run from several processes at once and with the old version still serving.
+    pub async fn migrate<M: MigratorTrait>(&self) -> Result<()> {
+        crate::schema::migrate::<M>(&self.connections.writer).await
+    }
+
+    /// True on PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        self.backend() == DatabaseBackend::Postgres
+    }
+
+    /// Which database this is.
+    pub fn backend(&self) -> DatabaseBackend {
+        self.connections.writer.get_database_backend()
+    }
+
+    /// Begins a transaction that may write rows of `tenants`.
+    pub async fn begin(&self, tenants: &TenantSet) -> Result<Tx> {
+        self.begin_write(Scope::Tenants(tenants.clone())).await
+    }
+
+    /// Begins a transaction that reads rows of `tenants`.
+    pub async fn read(&self, tenants: &TenantSet) -> Result<Tx> {
+        self.begin_read(Scope::Tenants(tenants.clone()), None).await
+    }
+
+    /// Begins a transaction that may write all tenants' rows. Only for outbox, inbox, timers and what runs over tenants
+    /// by its nature; never for a request.
+    pub async fn begin_system(&self) -> Result<Tx> {
+        self.begin_write(Scope::System).await
+    }
+
+    /// Begins a transaction that reads all tenants' rows as they stood at one moment.
+    pub async fn read_system(&self) -> Result<Tx> {
+        self.begin_read(Scope::System, Some(IsolationLevel::RepeatableRead)).await
+    }
+
+    /// Runs statements that change the schema, as the owner: partitions are made and dropped while serving.
+    pub async fn execute_schema_change(&self, sql: &str) -> Result<()> {
+        self.connections.writer.execute_unprepared(sql).await?;
+        Ok(())
+    }
+
+    /// Answers when the database does.
+    pub async fn ping(&self) -> Result<()> {
+        Ok(self.connections.reader.ping().await?)
+    }
+
+    async fn begin_write(&self, scope: Scope) -> Result<Tx> {
+        let options = TransactionOptions {
+            // Taking the write lock at once: a later upgrade from reading fails when another process wrote meanwhile.
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let inner = self.connections.writer.begin_with_options(options).await?;
+        enter(Tx::new(inner, scope)).await
+    }
+
+    async fn begin_read(&self, scope: Scope, isolation: Option<IsolationLevel>) -> Result<Tx> {
+        // SQLite's readers always see one snapshot, and sea-orm warns about an isolation level there.
+        let isolation_level = isolation.filter(|_| self.is_postgres());
+        let options = TransactionOptions { isolation_level, ..TransactionOptions::default() };
+        let inner = self.connections.reader.begin_with_options(options).await?;
+        enter(Tx::new(inner, scope)).await
+    }
+}
+
+/// Puts the transaction behind the second wall: role and tenants, for this transaction only.
+async fn enter(tx: Tx) -> Result<Tx> {
+    if tx.conn().get_database_backend() == DatabaseBackend::Postgres {
+        let (role, tenants) = match tx.scope() {
+            Scope::Tenants(tenants) => (APP_ROLE, tenants.setting()),
+            Scope::System => (SYSTEM_ROLE, String::new()),
+        };
+        let sql = "SELECT set_config('role', $1, true), set_config('qm.tenants', $2, true)";
+        let statement =
+            Statement::from_sql_and_values(DatabaseBackend::Postgres, sql, [role.into(), tenants.into()]);
+        tx.conn().query_one_raw(statement).await?;
+    }
+    Ok(tx)
+}
+
+async fn open_postgres(url: &str, options: &DatabaseOptions) -> Result<Connections> {
+    let mut connect = ConnectOptions::new(url);
+    connect
+        .max_connections(options.max_connections)
+        .min_connections(1)
+        .acquire_timeout(options.acquire_timeout)
+        .connect_timeout(options.acquire_timeout)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        // A round trip per transaction; a dead connection shows itself as Unavailable, which callers retry.
+        .test_before_acquire(false);
+    let pool = sea_orm::Database::connect(connect).await?;
+    Ok(Connections { writer: pool.clone(), reader: pool })
+}
+
+async fn open_sqlite(url: &str, options: &DatabaseOptions) -> Result<Connections> {
+    let connect = |max_connections: u32, read_only: bool| {
+        let mut connect = ConnectOptions::new(url);
+        connect
+            .max_connections(max_connections)
+            .min_connections(u32::from(!read_only))
+            .acquire_timeout(options.acquire_timeout)
+            .sqlx_logging(false)
+            .record_stmt_in_spans(false)
+            .test_before_acquire(false)
+            .map_sqlx_sqlite_pool_opts(|pool| pool.idle_timeout(None).max_lifetime(None))
+            .map_sqlx_sqlite_opts(move |sqlite| {
+                sqlite
+                    .create_if_missing(!read_only)
+                    .read_only(read_only)
+                    .journal_mode(sqlite::SqliteJournalMode::Wal)
+                    // NORMAL may lose the last commits when the power goes; an order answered with 201 may not be lost.
+                    .synchronous(sqlite::SqliteSynchronous::Full)
+                    .foreign_keys(true)
+                    .busy_timeout(Duration::from_secs(10))
+                    .statement_cache_capacity(256)
+            });
+        sea_orm::Database::connect(connect)
+    };
+    let writer = connect(1, false).await?;
+    let reader = connect(options.max_connections, true).await?;
+    Ok(Connections { writer, reader })
+}

@@ -1,0 +1,98 @@
+//! What can go wrong with a database, sorted by what the caller can do about it.
+
+use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
+
+/// A commit was sent and its answer was lost: the change may or may not stand. Re-read by key before answering anyone.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer to a commit was lost")]
+pub struct CommitUnknown {
+    /// What the connection said.
+    pub source: DbErr,
+}
+
+/// Why a database operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another transaction was in the way; the same transaction tried again may succeed.
+    #[error("another transaction was in the way")]
+    Conflict(#[source] DbErr),
+    /// The database cannot be reached or has no free connection.
+    #[error("the database cannot be reached")]
+    Unavailable(#[source] DbErr),
+    /// See [`CommitUnknown`].
+    #[error(transparent)]
+    CommitUnknown(#[from] CommitUnknown),
+    /// A unique constraint refused a row.
+    #[error("a row with the same key exists")]
+    Duplicate(#[source] DbErr),
+    /// A statement that writes a tenant's rows ran outside that tenant's scope.
+    #[error("a row of {0} was written outside its tenant's scope")]
+    OutOfScope(&'static str),
+    /// Anything else: a defect or a broken database.
+    #[error("the database refused a statement")]
+    Other(#[source] DbErr),
+    /// The URL is of no known database.
+    #[error("unknown database url: expected postgres://… or sqlite://…")]
+    UnknownUrl,
+}
+
+impl Error {
+    /// True when the same transaction tried again may succeed: deadlock, serialisation failure, busy.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Conflict(_))
+    }
+
+    /// True when nothing is wrong with the request, only with the way to the database.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::CommitUnknown(_))
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        if let Some(SqlErr::UniqueConstraintViolation(_)) = error.sql_err() {
+            return Self::Duplicate(error);
+        }
+        match kind(&error) {
+            Kind::Conflict => Self::Conflict(error),
+            Kind::Unavailable => Self::Unavailable(error),
+            Kind::Other => Self::Other(error),
+        }
+    }
+}
+
+enum Kind {
+    Conflict,
+    Unavailable,
+    Other,
+}
+
+fn kind(error: &DbErr) -> Kind {
+    let runtime = match error {
+        DbErr::ConnectionAcquire(_) => return Kind::Unavailable,
+        DbErr::Conn(_) => return Kind::Unavailable,
+        DbErr::Exec(runtime) | DbErr::Query(runtime) => runtime,
+        _ => return Kind::Other,
+    };
+    let RuntimeErr::SqlxError(error) = runtime else { return Kind::Other };
+    match &**error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => Kind::Unavailable,
+        sqlx::Error::Database(database) => match database.code().as_deref() {
+            // PostgreSQL: serialization_failure, deadlock_detected, lock_not_available.
+            Some("40001" | "40P01" | "55P03") => Kind::Conflict,
+            // SQLite: SQLITE_BUSY, SQLITE_LOCKED, SQLITE_BUSY_SNAPSHOT, SQLITE_LOCKED_SHAREDCACHE.
+            Some("5" | "6" | "517" | "262") => Kind::Conflict,
+            // PostgreSQL: connection exceptions (class 08), admin or crash shutdown, starting up, too many
+            // connections, and a standby's or restored server's read-only mode.
+            Some(code) if code.starts_with("08") => Kind::Unavailable,
+            Some("57P01" | "57P02" | "57P03" | "53300" | "25006") => Kind::Unavailable,
+            _ => Kind::Other,
+        },
+        _ => Kind::Other,
+    }
+}

@@ -1,0 +1,35 @@
+//! What was answered to which key.
+
+use chrono::{DateTime, Utc};
+use qm_database::TenantEntity;
+use qm_ids::TenantId;
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "idempotency")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: TenantId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub record_id: Uuid,
+    pub operation: String,
+    pub idempotency_key: String,
+    pub body_hash: Vec<u8>,
+    pub response: Vec<u8>,
+    pub created_at: DateTime<Utc>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantEntity for Entity {
+    fn tenant_column() -> Column {
+        Column::TenantId
+    }
+
+    fn key_column() -> Column {
+        Column::RecordId
+    }
+}
