@@ -14,7 +14,7 @@ mod write;
 pub use batcher::{Batcher, BatcherOptions, Overloaded};
 pub use connect::{Database, DatabaseOptions};
 pub use error::{CommitUnknown, Error};
-pub use retry::{MAX_TRIES, Retryable};
+pub use retry::{Attempt, MAX_TRIES, Retryable};
 pub use scope::{TenantEntity, TenantSet};
 pub use transaction::{Tx, keys};
 

@@ -1,6 +1,6 @@
 //! Transactions that are tried again when another was in the way.
 
-use std::time::Duration;
+use std::{marker::PhantomData, time::Duration};
 
 use futures::future::BoxFuture;
 
@@ -21,13 +21,28 @@ impl Retryable for Error {
     }
 }
 
+/// A transaction inside [`Database::write`]. The second lifetime is that of what the work borrows; it lives at least as
+/// long as the transaction, which a plain reference in the signature could not say.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'t, 'env> {
+    tx: &'t Tx,
+    borrowed: PhantomData<&'t &'env ()>,
+}
+
+impl<'t> Attempt<'t, '_> {
+    /// The transaction.
+    pub fn tx(self) -> &'t Tx {
+        self.tx
+    }
+}
+
 impl Database {
     /// Runs `work` in a write transaction for `tenants` and commits it; starts over, at most [`MAX_TRIES`] times in all,
     /// when another transaction was in the way. `work` must therefore have no effect outside the transaction.
-    pub async fn write<T, E>(
+    pub async fn write<'env, T, E>(
         &self,
         tenants: &TenantSet,
-        work: impl for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync,
+        work: impl for<'t> Fn(Attempt<'t, 'env>) -> BoxFuture<'t, Result<T, E>> + Send + Sync,
     ) -> Result<T, E>
     where
         E: From<Error> + Retryable,
@@ -47,16 +62,16 @@ impl Database {
         }
     }
 
-    async fn try_write<T, E>(
+    async fn try_write<'env, T, E>(
         &self,
         tenants: &TenantSet,
-        work: &(impl for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync),
+        work: &(impl for<'t> Fn(Attempt<'t, 'env>) -> BoxFuture<'t, Result<T, E>> + Send + Sync),
     ) -> Result<T, E>
     where
         E: From<Error> + Retryable,
     {
         let tx = self.begin(tenants).await?;
-        let value = work(&tx).await?;
+        let value = work(Attempt { tx: &tx, borrowed: PhantomData }).await?;
         tx.commit().await?;
         Ok(value)
     }

@@ -1,0 +1,302 @@
+//! The bus on NATS JetStream.
+//!
+//! Only what 2.9 also has is used: one filter per consumer, pull consumers, `Nats-Msg-Id`, limits with `discard: new`.
+//! Old servers ignore what they do not know, so the echoed configuration is checked.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use async_nats::{
+    Client, HeaderMap,
+    jetstream::{
+        self, Context,
+        consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
+        context::{PublishAckFuture, PublishError, PublishErrorKind},
+        stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
+    },
+};
+use async_trait::async_trait;
+use chrono::DateTime;
+use futures::{StreamExt as _, TryStreamExt as _};
+use tokio::time::{Instant, timeout};
+
+use super::{Bus, BusError, ConsumerSpec, ConsumerState, Delivery, Message, StreamSpec, StreamState, Subscription};
+
+/// How long the first connection is tried.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// Acknowledgements awaited at a time.
+const IN_FLIGHT: usize = 256;
+/// After the first message of a request, how long to wait for company.
+const COMPANY: Duration = Duration::from_millis(2);
+/// How long the broker remembers message ids; never the only guard against duplicates.
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+const OLDEST_SERVER: (u64, u64) = (2, 9);
+
+/// The bus on NATS JetStream. Clones share the connection.
+#[derive(Debug, Clone)]
+pub struct JetStreamBus {
+    client: Client,
+    context: Context,
+}
+
+fn unavailable(error: impl std::fmt::Display) -> BusError {
+    BusError::Unavailable(error.to_string())
+}
+
+impl JetStreamBus {
+    /// Connects to `nats://…`, trying for a bounded time. Once connected, the client reconnects by itself.
+    pub async fn connect(url: &str) -> Result<Self, BusError> {
+        let deadline = Instant::now() + CONNECT_DEADLINE;
+        let client = loop {
+            let options = async_nats::ConnectOptions::new()
+                .name("quartermaster")
+                .connection_timeout(REQUEST_TIMEOUT)
+                .request_timeout(Some(REQUEST_TIMEOUT));
+            match options.connect(url).await {
+                Ok(client) => break client,
+                Err(error) if Instant::now() >= deadline => return Err(unavailable(error)),
+                Err(_) => tokio::time::sleep(Duration::from_millis(250)).await,
+            }
+        };
+        let version = client.server_info().version;
+        if !is_recent(&version) {
+            return Err(BusError::Misconfigured(format!("nats-server {version}: 2.9 or later is needed")));
+        }
+        let mut context = jetstream::new(client.clone());
+        context.set_timeout(REQUEST_TIMEOUT);
+        Ok(Self { client, context })
+    }
+
+    async fn send(&self, message: &Message) -> Result<PublishAckFuture, BusError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(async_nats::header::NATS_MESSAGE_ID, message.id.as_str());
+        for (name, value) in &message.headers {
+            headers.insert(name.as_str(), value.as_str());
+        }
+        self.context
+            .publish_with_headers(message.subject.clone(), headers, message.payload.clone().into())
+            .await
+            .map_err(publish_error)
+    }
+}
+
+fn is_recent(version: &str) -> bool {
+    let mut numbers = version.split(['.', '-']).map(|part| part.parse::<u64>().unwrap_or(0));
+    let (major, minor) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    (major, minor) >= OLDEST_SERVER
+}
+
+fn publish_error(error: PublishError) -> BusError {
+    let text = crate::error::chain(&error);
+    if error.kind() == PublishErrorKind::StreamNotFound {
+        BusError::Unknown("a stream for the subject".to_owned())
+    } else if text.contains("maximum bytes exceeded") || text.contains("maximum messages exceeded") {
+        BusError::Full
+    } else {
+        BusError::Unavailable(text)
+    }
+}
+
+#[async_trait]
+impl Bus for JetStreamBus {
+    async fn declare_stream(&self, spec: &StreamSpec) -> Result<(), BusError> {
+        let wanted = Config {
+            name: spec.name.clone(),
+            subjects: spec.subjects.clone(),
+            retention: RetentionPolicy::Limits,
+            discard: DiscardPolicy::New,
+            storage: StorageType::File,
+            max_bytes: i64::try_from(spec.max_bytes).unwrap_or(i64::MAX),
+            num_replicas: usize::from(spec.replicas),
+            duplicate_window: DUPLICATE_WINDOW,
+            ..Config::default()
+        };
+        let existing = self.context.get_or_create_stream(wanted.clone()).await.map_err(unavailable)?;
+        let mut config = existing.cached_info().config.clone();
+        if differences(&wanted, &config).is_some() {
+            config = self.context.update_stream(&wanted).await.map_err(unavailable)?.config;
+        }
+        match differences(&wanted, &config) {
+            None => Ok(()),
+            Some(what) => Err(BusError::Misconfigured(format!("stream {}: {what} is not as asked", spec.name))),
+        }
+    }
+
+    async fn publish(&self, messages: &[Message]) -> Vec<Result<u64, BusError>> {
+        let mut results = Vec::with_capacity(messages.len());
+        for chunk in messages.chunks(IN_FLIGHT) {
+            let mut acks = Vec::with_capacity(chunk.len());
+            for message in chunk {
+                acks.push(self.send(message).await);
+            }
+            // Sending only hands the message over; whether it is stored is what the second future tells.
+            for ack in acks {
+                results.push(match ack {
+                    Ok(ack) => ack.await.map(|ack| ack.sequence).map_err(publish_error),
+                    Err(error) => Err(error),
+                });
+            }
+        }
+        results
+    }
+
+    async fn subscribe(&self, spec: &ConsumerSpec) -> Result<Box<dyn Subscription>, BusError> {
+        let stream = self.context.get_stream(&spec.stream).await.map_err(|error| {
+            let is_missing = error.to_string().contains("not found");
+            if is_missing { BusError::Unknown(spec.stream.clone()) } else { unavailable(error) }
+        })?;
+        let config = pull::Config {
+            durable_name: Some(spec.name.clone()),
+            deliver_policy: DeliverPolicy::All,
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: spec.ack_wait,
+            // Giving up is decided and recorded by the consumer, not by the broker.
+            max_deliver: -1,
+            filter_subject: spec.filter.clone(),
+            max_ack_pending: i64::from(spec.max_in_flight),
+            ..pull::Config::default()
+        };
+        let consumer = stream.create_consumer(config).await.map_err(unavailable)?;
+        Ok(Box::new(JetStreamSubscription { client: self.client.clone(), consumer, open: None }))
+    }
+
+    async fn stream_state(&self, name: &str) -> Result<StreamState, BusError> {
+        let mut stream = self.context.get_stream(name).await.map_err(|error| {
+            if error.to_string().contains("not found") { BusError::Unknown(name.to_owned()) } else { unavailable(error) }
+        })?;
+        let consumers: Vec<_> = stream.consumers().try_collect().await.map_err(unavailable)?;
+        let info = stream.info().await.map_err(unavailable)?;
+        let last_sequence = info.state.last_sequence;
+        let stored_at = info.state.last_timestamp.unix_timestamp_nanos() / 1_000;
+        let last_stored_at = i64::try_from(stored_at)
+            .ok()
+            .filter(|_| info.state.messages > 0)
+            .and_then(DateTime::from_timestamp_micros);
+        Ok(StreamState {
+            identity: info.created.unix_timestamp_nanos().to_string(),
+            first_sequence: if last_sequence == 0 { 0 } else { info.state.first_sequence },
+            last_sequence,
+            last_stored_at,
+            consumers: consumers
+                .into_iter()
+                .map(|consumer| {
+                    let pending = consumer.num_pending + consumer.num_ack_pending as u64;
+                    // The floor of a consumer that has nothing left stays at its last message, however far the
+                    // stream has gone on without it.
+                    let floor = if pending == 0 { last_sequence } else { consumer.ack_floor.stream_sequence };
+                    ConsumerState { name: consumer.name, ack_floor: floor, pending }
+                })
+                .collect(),
+        })
+    }
+
+    async fn purge(&self, stream: &str, sequence: u64) -> Result<(), BusError> {
+        let stream = self.context.get_stream(stream).await.map_err(unavailable)?;
+        // The sequence given to the server is the first that stays.
+        stream.purge().sequence(sequence + 1).await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn ping(&self) -> Result<(), BusError> {
+        timeout(REQUEST_TIMEOUT, self.context.query_account())
+            .await
+            .map_err(unavailable)?
+            .map(|_| ())
+            .map_err(unavailable)
+    }
+}
+
+/// The first setting that is not as wanted.
+fn differences(wanted: &Config, found: &Config) -> Option<&'static str> {
+    let subjects = |config: &Config| config.subjects.iter().cloned().collect::<BTreeSet<_>>();
+    [
+        ("subjects", subjects(wanted) == subjects(found)),
+        ("retention", wanted.retention == found.retention),
+        ("discard", wanted.discard == found.discard),
+        ("storage", wanted.storage == found.storage),
+        ("max_bytes", wanted.max_bytes == found.max_bytes),
+        ("num_replicas", wanted.num_replicas == found.num_replicas),
+        ("duplicate_window", wanted.duplicate_window == found.duplicate_window),
+    ]
+    .into_iter()
+    .find_map(|(name, is_same)| (!is_same).then_some(name))
+}
+
+struct JetStreamSubscription {
+    client: Client,
+    consumer: PullConsumer,
+    /// A request that the server may still answer. Dropping it would leave its messages waiting for `ack_wait`.
+    open: Option<pull::Batch>,
+}
+
+impl JetStreamSubscription {
+    fn deliver(message: jetstream::Message) -> Result<Delivery, BusError> {
+        let attempt = message.info().map_or(1, |info| u32::try_from(info.delivered).unwrap_or(1));
+        let token = message.reply.as_ref().map(ToString::to_string).unwrap_or_default();
+        let mut headers = Vec::new();
+        let mut id = String::new();
+        for (name, values) in message.headers.iter().flat_map(HeaderMap::iter) {
+            let Some(value) = values.first() else { continue };
+            let name: &str = name.as_ref();
+            if name.eq_ignore_ascii_case("nats-msg-id") {
+                id = value.to_string();
+            } else {
+                headers.push((name.to_ascii_lowercase(), value.to_string()));
+            }
+        }
+        let message = &message.message;
+        let message =
+            Message { subject: message.subject.to_string(), id, headers, payload: message.payload.to_vec() };
+        Ok(Delivery { message, token, attempt })
+    }
+
+    async fn settle(&self, tokens: &[String], word: String) -> Result<(), BusError> {
+        for token in tokens {
+            self.client.publish(token.clone(), word.clone().into()).await.map_err(unavailable)?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Subscription for JetStreamSubscription {
+    async fn fetch(&mut self, max: usize, wait: Duration) -> Result<Vec<Delivery>, BusError> {
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => {
+                self.consumer.batch().max_messages(max).expires(wait).messages().await.map_err(unavailable)?
+            }
+        };
+        // Kept in `self` while waiting, so that a caller who stops waiting loses nothing.
+        let open = self.open.insert(open);
+        let mut deliveries = Vec::new();
+        let mut patience = wait + REQUEST_TIMEOUT;
+        while deliveries.len() < max {
+            match timeout(patience, open.next()).await {
+                Ok(Some(Ok(message))) => {
+                    deliveries.push(Self::deliver(message)?);
+                    patience = COMPANY;
+                }
+                Ok(Some(Err(error))) => {
+                    self.open = None;
+                    return if deliveries.is_empty() { Err(unavailable(error)) } else { Ok(deliveries) };
+                }
+                Ok(None) => {
+                    self.open = None;
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        Ok(deliveries)
+    }
+
+    async fn ack(&mut self, tokens: &[String]) -> Result<(), BusError> {
+        self.settle(tokens, "+ACK".to_owned()).await
+    }
+
+    async fn retry_after(&mut self, tokens: &[String], delay: Duration) -> Result<(), BusError> {
+        let nanos = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
+        self.settle(tokens, format!("-NAK {{\"delay\": {nanos}}}")).await
+    }
+}

@@ -1,0 +1,331 @@
+//! Taking events from the bus in batches and applying each exactly once in effect.
+
+use std::{collections::HashMap, marker::PhantomData, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use qm_clock::SharedClock;
+use qm_database::{Database, MAX_TRIES, Retryable as _, TenantSet, Tx};
+use qm_proto::events::Event;
+use tokio_util::sync::CancellationToken;
+use tracing::{Span, debug, error, info, info_span, warn};
+
+use crate::{
+    Envelope, HandleError, Received,
+    bus::{BusError, ConsumerSpec, Delivery, Message, SharedBus, Subscription},
+    dead_letters, inbox,
+};
+
+/// Messages taken at a time.
+const BATCH: usize = 256;
+/// How long one request for messages stays open.
+const FETCH_WAIT: Duration = Duration::from_secs(2);
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+const MAX_BACKOFF: Duration = Duration::from_secs(10);
+/// Failures of one event on its own before it is set aside.
+const MAX_FAILURES: u32 = 5;
+/// Events whose failures are remembered; beyond that the count starts over, which only delays a dead letter.
+const MAX_REMEMBERED: usize = 10_000;
+
+/// What a payload must be able to do to be handled.
+pub trait Payload: Clone + Send + Sync + Sized + 'static {
+    /// Reads it, or says what is wrong.
+    fn decode(bytes: &[u8]) -> Result<Self, String>;
+}
+
+impl<E: Event + Clone> Payload for E {
+    fn decode(bytes: &[u8]) -> Result<Self, String> {
+        prost::Message::decode(bytes).map_err(|error| error.to_string())
+    }
+}
+
+/// A payload left as it came, for consumers of many types.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raw(pub Vec<u8>);
+
+impl Payload for Raw {
+    fn decode(bytes: &[u8]) -> Result<Self, String> {
+        Ok(Self(bytes.to_vec()))
+    }
+}
+
+/// Applies events of one kind.
+#[async_trait]
+pub trait Handler<P: Payload>: Send + Sync + 'static {
+    /// What [`prepare`](Self::prepare) hands to [`apply`](Self::apply).
+    type Prepared: Send;
+
+    /// Asks others for what the batch needs, before the transaction. Must change nothing: a batch may be prepared and
+    /// never applied, and some of its events may have been applied before.
+    async fn prepare(&self, events: &[Received<P>]) -> Result<Self::Prepared, HandleError>;
+
+    /// Applies fresh events in one transaction, with a constant number of statements however many they are.
+    async fn apply(
+        &self,
+        tx: &Tx,
+        events: &[Received<P>],
+        prepared: Self::Prepared,
+    ) -> Result<(), HandleError>;
+}
+
+/// A consumer without the types of its events.
+#[async_trait]
+pub(crate) trait Consumer: Send + Sync {
+    fn spec(&self) -> &ConsumerSpec;
+
+    /// Consumes until told to stop.
+    async fn run(self: Arc<Self>, shutdown: CancellationToken);
+
+    /// Applies one message that had been set aside.
+    async fn replay(&self, message: &Message) -> Result<(), HandleError>;
+}
+
+pub(crate) struct TypedConsumer<P, H> {
+    pub(crate) spec: ConsumerSpec,
+    pub(crate) database: Database,
+    pub(crate) bus: SharedBus,
+    pub(crate) clock: SharedClock,
+    pub(crate) handler: H,
+    pub(crate) payload: PhantomData<fn() -> P>,
+}
+
+/// An event with the way to settle it.
+struct Taken<P> {
+    delivery: Delivery,
+    event: Received<P>,
+    /// Open while the event is being applied, so that its trace has this consumer in it.
+    _span: Option<Span>,
+}
+
+/// What shall happen to deliveries.
+#[derive(Default)]
+struct Settlement {
+    done: Vec<String>,
+    again: Vec<(Duration, Vec<String>)>,
+}
+
+#[async_trait]
+impl<P: Payload, H: Handler<P>> Consumer for TypedConsumer<P, H> {
+    fn spec(&self) -> &ConsumerSpec {
+        &self.spec
+    }
+
+    async fn run(self: Arc<Self>, shutdown: CancellationToken) {
+        let mut failures = HashMap::new();
+        let mut backoff = FIRST_BACKOFF;
+        while !shutdown.is_cancelled() {
+            let consumed = tokio::select! {
+                subscription = self.bus.subscribe(&self.spec) => match subscription {
+                    Ok(subscription) => {
+                        backoff = FIRST_BACKOFF;
+                        self.consume(subscription, &mut failures, &shutdown).await
+                    }
+                    Err(error) => Err(error),
+                },
+                () = shutdown.cancelled() => return,
+            };
+            let Err(error) = consumed else { return };
+            match &error {
+                // The service that publishes has not started yet.
+                BusError::Unknown(_) => debug!(consumer = %self.spec.name, %error, "waiting for the stream"),
+                _ => warn!(consumer = %self.spec.name, %error, "lost the bus, subscribing again"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(backoff) => {}
+                () = shutdown.cancelled() => return,
+            }
+            backoff = (backoff * 2).min(MAX_BACKOFF);
+        }
+    }
+
+    async fn replay(&self, message: &Message) -> Result<(), HandleError> {
+        let delivery = Delivery { message: message.clone(), token: String::new(), attempt: 1 };
+        let taken = self.read(delivery).map_err(|(_, problem)| HandleError::Poison(problem))?;
+        self.try_batch(std::slice::from_ref(&taken)).await
+    }
+}
+
+impl<P: Payload, H: Handler<P>> TypedConsumer<P, H> {
+    async fn consume(
+        &self,
+        mut subscription: Box<dyn Subscription>,
+        failures: &mut HashMap<String, u32>,
+        shutdown: &CancellationToken,
+    ) -> Result<(), BusError> {
+        let mut unavailable_for: u32 = 0;
+        loop {
+            let deliveries = tokio::select! {
+                deliveries = subscription.fetch(BATCH, FETCH_WAIT) => deliveries?,
+                () = shutdown.cancelled() => return Ok(()),
+            };
+            if deliveries.is_empty() {
+                continue;
+            }
+            let settlement = self.handle(deliveries, failures).await;
+            // Not inside a select: what was applied is settled also while shutting down.
+            if !settlement.done.is_empty() {
+                subscription.ack(&settlement.done).await?;
+            }
+            let waits = settlement.again.iter().any(|(_, tokens)| !tokens.is_empty());
+            for (delay, tokens) in settlement.again {
+                subscription.retry_after(&tokens, delay).await?;
+            }
+            // With nothing done and everything given back, a dependency is down: slow down.
+            unavailable_for = if waits && settlement.done.is_empty() { (unavailable_for + 1).min(6) } else { 0 };
+            if unavailable_for > 0 {
+                tokio::select! {
+                    () = tokio::time::sleep(FIRST_BACKOFF * 2_u32.pow(unavailable_for)) => {}
+                    () = shutdown.cancelled() => return Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Applies a batch, split as far as it takes for every event to be applied, given back or set aside.
+    async fn handle(&self, deliveries: Vec<Delivery>, failures: &mut HashMap<String, u32>) -> Settlement {
+        let mut settlement = Settlement::default();
+        let mut batch = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            match self.read(delivery) {
+                Ok(taken) => batch.push(taken),
+                Err((delivery, problem)) => self.set_aside(delivery, &problem, &mut settlement).await,
+            }
+        }
+        let mut parts = vec![batch];
+        while let Some(mut part) = parts.pop() {
+            if part.is_empty() {
+                continue;
+            }
+            let tokens = |part: &[Taken<P>]| part.iter().map(|taken| taken.delivery.token.clone()).collect();
+            match self.try_batch(&part).await {
+                Ok(()) => {
+                    for taken in &part {
+                        failures.remove(&taken.delivery.message.id);
+                    }
+                    settlement.done.extend::<Vec<_>>(tokens(&part));
+                }
+                Err(HandleError::Unavailable(problem)) => {
+                    warn!(consumer = %self.spec.name, events = part.len(), problem, "cannot apply events now");
+                    settlement.again.push((FIRST_BACKOFF, tokens(&part)));
+                }
+                Err(error) if part.len() > 1 => {
+                    debug!(consumer = %self.spec.name, events = part.len(), %error, "splitting a batch that failed");
+                    let rest = part.split_off(part.len() / 2);
+                    parts.push(rest);
+                    parts.push(part);
+                }
+                Err(error) => {
+                    for taken in part {
+                        self.fail(taken.delivery, &error, failures, &mut settlement).await;
+                    }
+                }
+            }
+        }
+        settlement
+    }
+
+    /// An event failed on its own.
+    async fn fail(
+        &self,
+        delivery: Delivery,
+        error: &HandleError,
+        failures: &mut HashMap<String, u32>,
+        settlement: &mut Settlement,
+    ) {
+        if failures.len() >= MAX_REMEMBERED {
+            failures.clear();
+        }
+        let count = failures.entry(delivery.message.id.clone()).or_default();
+        *count += 1;
+        if matches!(error, HandleError::Poison(_)) || *count >= MAX_FAILURES {
+            failures.remove(&delivery.message.id);
+            self.set_aside(delivery, &error.to_string(), settlement).await;
+        } else {
+            warn!(consumer = %self.spec.name, event = %delivery.message.id, failures = *count, %error, "event failed, trying again later");
+            let delay = (FIRST_BACKOFF * 4_u32.pow(*count)).min(MAX_BACKOFF);
+            settlement.again.push((delay, vec![delivery.token]));
+        }
+    }
+
+    /// Writes a dead letter, and only then settles the delivery.
+    async fn set_aside(&self, delivery: Delivery, problem: &str, settlement: &mut Settlement) {
+        match dead_letters::record(&self.database, &self.spec.name, &delivery, problem, self.clock.now()).await {
+            Ok(()) => {
+                error!(consumer = %self.spec.name, event = %delivery.message.id, problem, "event set aside as a dead letter");
+                settlement.done.push(delivery.token);
+            }
+            Err(error) => {
+                warn!(consumer = %self.spec.name, event = %delivery.message.id, %error, "a dead letter could not be written");
+                settlement.again.push((MAX_BACKOFF, vec![delivery.token]));
+            }
+        }
+    }
+
+    async fn try_batch(&self, batch: &[Taken<P>]) -> Result<(), HandleError> {
+        let events: Vec<_> = batch.iter().map(|taken| taken.event.clone()).collect();
+        let mut tries = 1;
+        loop {
+            match self.apply(&events).await {
+                Err(error) if error.is_retryable() && tries < MAX_TRIES => {
+                    tokio::time::sleep(Duration::from_millis(1 << tries)).await;
+                    tries += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn apply(&self, events: &[Received<P>]) -> Result<(), HandleError> {
+        let prepared = self.handler.prepare(events).await?;
+        let tenants = TenantSet::of(events.iter().map(|event| event.tenant));
+        let tx = self.database.begin(&tenants).await?;
+        let fresh = inbox::fresh(&tx, &self.spec.name, events, self.clock.now()).await?;
+        if !fresh.is_empty() {
+            self.handler.apply(&tx, &fresh, prepared).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    fn read(&self, delivery: Delivery) -> Result<Taken<P>, (Delivery, String)> {
+        let envelope = match Envelope::from_message(&delivery.message) {
+            Ok(envelope) => envelope,
+            Err(error) => return Err((delivery, error.to_string())),
+        };
+        let payload = match P::decode(&envelope.payload) {
+            Ok(payload) => payload,
+            Err(problem) => return Err((delivery, format!("payload of {}: {problem}", envelope.event_type))),
+        };
+        let span = envelope.trace.as_deref().map(|trace| {
+            let span = info_span!(
+                "consume",
+                otel.kind = "consumer",
+                messaging.system = "nats",
+                messaging.destination.name = %envelope.event_type,
+                messaging.message.id = %envelope.event_id,
+                messaging.consumer.group.name = %self.spec.name,
+                qm.tenant = %envelope.tenant,
+            );
+            qm_telemetry::propagation::set_parent(&span, trace);
+            span
+        });
+        let trace = span
+            .as_ref()
+            .and_then(|span| span.in_scope(qm_telemetry::propagation::current_traceparent))
+            .or(envelope.trace);
+        let event = Received {
+            event_id: envelope.event_id,
+            tenant: envelope.tenant,
+            event_type: envelope.event_type,
+            aggregate: envelope.aggregate,
+            occurred_at: envelope.occurred_at,
+            trace,
+            payload,
+        };
+        Ok(Taken { delivery, event, _span: span })
+    }
+}
+
+/// Says once that a consumer is at work.
+pub(crate) fn announce(spec: &ConsumerSpec) {
+    info!(consumer = %spec.name, filter = %spec.filter, "consuming");
+}

@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+pub mod bus;
+mod consumer;
+mod dead_letters;
+mod envelope;
+mod error;
+mod event;
+mod inbox;
+mod maintenance;
+mod messaging;
+pub mod migrations;
+mod outbox;
+mod relay;
+mod table;
+
+pub use consumer::{Handler, Payload, Raw};
+pub use dead_letters::DeadLetter;
+pub use envelope::{Envelope, MalformedEnvelope};
+pub use error::HandleError;
+pub use event::{NewEvent, Received};
+pub use messaging::{Backlog, Messaging, MessagingBuilder, MessagingOptions, Stage, Task};
+pub use outbox::Outbox;

@@ -1,0 +1,244 @@
+//! What a service does for its own stream and tables now and then: it declares the stream, purges what every consumer
+//! has settled, notices a stream that lost its tail or was made anew and publishes again, makes and drops partitions.
+
+use std::{collections::VecDeque, time::Duration};
+
+use chrono::{DateTime, Datelike as _, TimeDelta, TimeZone as _, Utc};
+use qm_database::{Database, Error};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::OnConflict};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::{
+    Envelope, HandleError,
+    bus::{StreamSpec, StreamState},
+    relay::Relay,
+    table::{history, inbox, stream_memory},
+};
+
+const ROUND: Duration = Duration::from_secs(30);
+/// Messages younger than this stay on the stream, however settled: longer than the broker's window for duplicates, so
+/// that a repeated publish is still recognised.
+const KEEP_ON_STREAM: Duration = Duration::from_secs(300);
+/// What a stream that lost its tail may have lost before the last message that it still has: publishes are concurrent.
+const REPUBLISH_MARGIN_MINUTES: i64 = 5;
+/// Partitions are made this many days ahead.
+const DAYS_AHEAD: i64 = 2;
+
+pub(crate) struct Maintenance {
+    pub(crate) relay: Relay,
+    pub(crate) stream: StreamSpec,
+    pub(crate) history_days: i64,
+    pub(crate) inbox_days: i64,
+    /// Whether this process publishes: only the stream's own service looks after it.
+    pub(crate) round: Duration,
+}
+
+impl Maintenance {
+    /// A round as often as is good.
+    pub(crate) fn every(relay: Relay, max_bytes: u64, replicas: u8, history_days: i64, inbox_days: i64) -> Self {
+        let stream = StreamSpec {
+            name: relay.stream.name.to_owned(),
+            subjects: relay
+                .stream
+                .subjects
+                .iter()
+                .map(|subject| Envelope::subject(&format!("{subject}.>")))
+                .collect(),
+            max_bytes,
+            replicas,
+        };
+        Self { relay, stream, history_days, inbox_days, round: ROUND }
+    }
+
+    pub(crate) async fn run(self, shutdown: CancellationToken) {
+        // (when, the stream's last sequence then), oldest first.
+        let mut sightings = VecDeque::new();
+        loop {
+            let outcome = tokio::select! {
+                outcome = self.round(&mut sightings) => outcome,
+                () = shutdown.cancelled() => return,
+            };
+            let pause = match outcome {
+                Ok(()) => self.round,
+                Err(error) => {
+                    warn!(stream = %self.stream.name, %error, "looking after the stream failed, trying again");
+                    Duration::from_secs(2)
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = shutdown.cancelled() => return,
+            }
+        }
+    }
+
+    async fn round(&self, sightings: &mut VecDeque<(tokio::time::Instant, u64)>) -> Result<(), HandleError> {
+        let unavailable = |error: crate::bus::BusError| HandleError::Unavailable(error.to_string());
+        self.relay.bus.declare_stream(&self.stream).await.map_err(unavailable)?;
+        let state = self.relay.bus.stream_state(&self.stream.name).await.map_err(unavailable)?;
+        self.republish_what_was_lost(&state).await?;
+        self.purge(&state, sightings).await?;
+        look_after_tables(&self.relay.database, self.relay.clock.now(), self.history_days, self.inbox_days).await?;
+        Ok(())
+    }
+
+    async fn purge(
+        &self,
+        state: &StreamState,
+        sightings: &mut VecDeque<(tokio::time::Instant, u64)>,
+    ) -> Result<(), HandleError> {
+        let now = tokio::time::Instant::now();
+        sightings.push_back((now, state.last_sequence));
+        let mut old_enough = 0;
+        while let Some((seen, sequence)) = sightings.front().copied() {
+            if now.duration_since(seen) < KEEP_ON_STREAM {
+                break;
+            }
+            old_enough = sequence;
+            sightings.pop_front();
+        }
+        let Some(settled) = state.consumers.iter().map(|consumer| consumer.ack_floor).min() else {
+            return Ok(());
+        };
+        let up_to = settled.min(old_enough);
+        if up_to >= state.first_sequence && up_to > 0 {
+            self.relay
+                .bus
+                .purge(&self.stream.name, up_to)
+                .await
+                .map_err(|error| HandleError::Unavailable(error.to_string()))?;
+            // A sighting that was used up has to be seen again.
+            sightings.push_front((now - KEEP_ON_STREAM, old_enough));
+        }
+        Ok(())
+    }
+
+    async fn republish_what_was_lost(&self, state: &StreamState) -> Result<(), HandleError> {
+        let tx = self.relay.database.read_system().await?;
+        let memory =
+            stream_memory::Entity::find_by_id(self.stream.name.clone()).one(tx.conn()).await?;
+        drop(tx);
+        let last_sequence = i64::try_from(state.last_sequence).unwrap_or(i64::MAX);
+        if let Some(memory) = memory {
+            let from = if memory.identity != state.identity {
+                Some(Uuid::nil())
+            } else if last_sequence < memory.last_sequence {
+                Some(state.last_stored_at.map_or(Uuid::nil(), |at| {
+                    first_id_at(at - TimeDelta::minutes(REPUBLISH_MARGIN_MINUTES))
+                }))
+            } else {
+                None
+            };
+            if let Some(from) = from {
+                warn!(stream = %self.stream.name, "the stream lost messages, publishing again from the event history");
+                let republished = self.relay.republish(from).await?;
+                info!(stream = %self.stream.name, republished, "published again");
+            }
+        }
+        self.remember(state, last_sequence).await
+    }
+
+    async fn remember(&self, state: &StreamState, last_sequence: i64) -> Result<(), HandleError> {
+        let row = stream_memory::ActiveModel {
+            stream: Set(self.stream.name.clone()),
+            identity: Set(state.identity.clone()),
+            last_sequence: Set(last_sequence),
+        };
+        let tx = self.relay.database.begin_system().await?;
+        stream_memory::Entity::insert(row)
+            .on_conflict(
+                OnConflict::column(stream_memory::Column::Stream)
+                    .update_columns([stream_memory::Column::Identity, stream_memory::Column::LastSequence])
+                    .to_owned(),
+            )
+            .exec_without_returning(tx.conn())
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Drops what is older than its retention, by partition on PostgreSQL and by range on SQLite, and makes partitions ahead.
+pub(crate) async fn look_after_tables(
+    database: &Database,
+    now: DateTime<Utc>,
+    history_days: i64,
+    inbox_days: i64,
+) -> Result<(), Error> {
+    if database.is_postgres() {
+        look_after_partitions(database, "event_history", now, history_days).await?;
+        return look_after_partitions(database, "inbox", now, inbox_days).await;
+    }
+    let tx = database.begin_system().await?;
+    history::Entity::delete_many()
+        .filter(history::Column::EventId.lt(first_id_at(now - TimeDelta::days(history_days))))
+        .exec(tx.conn())
+        .await?;
+    inbox::Entity::delete_many()
+        .filter(inbox::Column::EventId.lt(first_id_at(now - TimeDelta::days(inbox_days))))
+        .exec(tx.conn())
+        .await?;
+    tx.commit().await
+}
+
+async fn look_after_partitions(
+    database: &Database,
+    table: &str,
+    now: DateTime<Utc>,
+    keep_days: i64,
+) -> Result<(), Error> {
+    let midnight = Utc
+        .with_ymd_and_hms(now.year(), now.month(), now.day(), 0, 0, 0)
+        .single()
+        .unwrap_or(now);
+    for day in 0..=DAYS_AHEAD {
+        let (from, until) = (midnight + TimeDelta::days(day), midnight + TimeDelta::days(day + 1));
+        let name = partition(table, from);
+        let (from, until) = (first_id_at(from), first_id_at(until));
+        // Made apart and then attached: attaching locks the table for a moment only. Rows of that day that are in the
+        // default partition already make it fail; they stay there, and the next day's partition is made in time.
+        let sql = format!(
+            "DO $$ BEGIN \
+               IF to_regclass('{name}') IS NULL THEN \
+                 CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS); \
+                 ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{from}') TO ('{until}'); \
+               END IF; \
+             EXCEPTION WHEN check_violation OR duplicate_table OR unique_violation THEN NULL; END $$"
+        );
+        database.execute_schema_change(&sql).await?;
+    }
+    // A window of days, so that a service that slept for a month still drops what it missed.
+    for day in keep_days + 1..=keep_days + 60 {
+        let name = partition(table, midnight - TimeDelta::days(day));
+        database.execute_schema_change(&format!("DROP TABLE IF EXISTS {name}")).await?;
+    }
+    Ok(())
+}
+
+fn partition(table: &str, day: DateTime<Utc>) -> String {
+    format!("{table}_{}", day.format("%Y%m%d"))
+}
+
+/// The least UUIDv7 of a moment.
+fn first_id_at(at: DateTime<Utc>) -> Uuid {
+    let ms = u128::try_from(at.timestamp_millis()).unwrap_or(0);
+    Uuid::from_u128(ms << 80)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_a_day_lie_between_its_bounds() {
+        let day = Utc.with_ymd_and_hms(2026, 11, 22, 0, 0, 0).unwrap();
+        let noon = uuid::Builder::from_unix_timestamp_millis(
+            u64::try_from((day + TimeDelta::hours(12)).timestamp_millis()).unwrap(),
+            &[0xff; 10],
+        )
+        .into_uuid();
+        assert!(first_id_at(day) < noon && noon < first_id_at(day + TimeDelta::days(1)));
+    }
+}

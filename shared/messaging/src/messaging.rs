@@ -1,0 +1,308 @@
+//! Puts a service's outbox, relay, consumers and maintenance together.
+
+use std::{marker::PhantomData, sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use qm_clock::{SharedClock, SharedEntropy};
+use qm_database::{Database, Error, Result};
+use qm_ids::IdGenerator;
+use qm_proto::events::{Event, stream_from, stream_of};
+use sea_orm::{PaginatorTrait as _, QueryOrder as _};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    DeadLetter, Envelope, Handler, Outbox, Payload,
+    bus::{BusError, ConsumerSpec, SharedBus},
+    consumer::{Consumer, TypedConsumer, announce},
+    dead_letters,
+    maintenance::Maintenance,
+    relay::Relay,
+    table::outbox,
+};
+
+/// Most dead letters replayed at a time.
+const MAX_REPLAY: u64 = 10_000;
+
+/// How a service's messaging is set up.
+#[derive(Debug, Clone)]
+pub struct MessagingOptions {
+    /// How long a delivery may stay unsettled. Must exceed the time that a batch takes.
+    pub ack_wait: Duration,
+    /// Deliveries to one consumer that may be unsettled at a time.
+    pub max_in_flight: u32,
+    /// Bytes that the service's stream may hold.
+    pub stream_max_bytes: u64,
+    /// Copies of the stream in a cluster.
+    pub stream_replicas: u8,
+    /// Days that published events can be published again; longer than any stream keeps them.
+    pub history_days: i64,
+    /// Days that applied events are remembered; longer than the history, or an old event could have its effect twice.
+    pub inbox_days: i64,
+}
+
+impl Default for MessagingOptions {
+    fn default() -> Self {
+        Self {
+            ack_wait: Duration::from_secs(30),
+            max_in_flight: 2_048,
+            stream_max_bytes: 1 << 30,
+            stream_replicas: 1,
+            history_days: 7,
+            inbox_days: 14,
+        }
+    }
+}
+
+/// When a task stops while its service drains: first nothing new is taken, last the outbox is emptied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Takes events from the bus.
+    Consumers,
+    /// Looks after streams and tables.
+    Maintenance,
+    /// Publishes what the others wrote.
+    Relay,
+}
+
+/// A loop to run beside the service until its token is cancelled.
+pub struct Task {
+    /// For logs and metrics.
+    pub name: String,
+    /// When it stops.
+    pub stage: Stage,
+    /// The loop.
+    pub run: Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, ()> + Send>,
+}
+
+impl std::fmt::Debug for Task {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Task").field("name", &self.name).field("stage", &self.stage).finish_non_exhaustive()
+    }
+}
+
+/// Work in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// Events written and not yet acknowledged by the bus.
+    pub outbox: u64,
+    /// Age of the oldest of them.
+    pub outbox_oldest: Duration,
+    /// Events on the bus that this service's consumers have not settled.
+    pub unconsumed: u64,
+    /// Dead letters.
+    pub dead_letters: u64,
+}
+
+/// Collects a service's consumers.
+pub struct MessagingBuilder {
+    service: &'static str,
+    owner: Uuid,
+    database: Database,
+    bus: SharedBus,
+    clock: SharedClock,
+    options: MessagingOptions,
+    outbox: Outbox,
+    written: Arc<Notify>,
+    consumers: Vec<Arc<dyn Consumer>>,
+}
+
+impl std::fmt::Debug for MessagingBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MessagingBuilder").field("service", &self.service).finish_non_exhaustive()
+    }
+}
+
+/// A service's messaging, put together. Clones share it.
+#[derive(Clone)]
+pub struct Messaging {
+    service: &'static str,
+    database: Database,
+    bus: SharedBus,
+    clock: SharedClock,
+    options: MessagingOptions,
+    relay: Option<Relay>,
+    consumers: Vec<Arc<dyn Consumer>>,
+}
+
+impl std::fmt::Debug for Messaging {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Messaging").field("service", &self.service).finish_non_exhaustive()
+    }
+}
+
+impl MessagingBuilder {
+    /// Starts with no consumers. `service` is the name under which the service publishes and consumes.
+    pub fn new(
+        service: &'static str,
+        database: Database,
+        bus: SharedBus,
+        clock: SharedClock,
+        ids: IdGenerator,
+        entropy: &SharedEntropy,
+        options: MessagingOptions,
+    ) -> Self {
+        let mut owner = [0; 16];
+        entropy.fill(&mut owner);
+        let owner = Uuid::from_bytes(owner);
+        let written = Arc::new(Notify::new());
+        let outbox = Outbox::new(owner, clock.clone(), ids, written.clone());
+        Self { service, owner, database, bus, clock, options, outbox, written, consumers: Vec::new() }
+    }
+
+    /// Where the service's commands leave their events.
+    pub fn outbox(&self) -> Outbox {
+        self.outbox.clone()
+    }
+
+    /// Applies events of payload `P` by `handler`. `verb` names the consumer within the service; renaming it makes a
+    /// new consumer that starts with the oldest event the stream holds.
+    #[must_use]
+    pub fn consume<P: Payload + Event, H: Handler<P>>(self, verb: &str, handler: H) -> Self {
+        self.consume_pattern::<P, H>(verb, P::TYPE, handler)
+    }
+
+    /// Applies events whose type matches `pattern`, such as `shipment.*` or `order.>`.
+    #[must_use]
+    pub fn consume_pattern<P: Payload, H: Handler<P>>(
+        mut self,
+        verb: &str,
+        pattern: &str,
+        handler: H,
+    ) -> Self {
+        // Types come from the contracts, and a test there holds that each has a stream.
+        let stream = stream_of(pattern).map_or("QM_UNKNOWN", |stream| stream.name);
+        let spec = ConsumerSpec {
+            stream: stream.to_owned(),
+            name: format!("{}-{verb}", self.service),
+            filter: Envelope::subject(pattern),
+            ack_wait: self.options.ack_wait,
+            max_in_flight: self.options.max_in_flight,
+        };
+        announce(&spec);
+        self.consumers.push(Arc::new(TypedConsumer {
+            spec,
+            database: self.database.clone(),
+            bus: self.bus.clone(),
+            clock: self.clock.clone(),
+            handler,
+            payload: PhantomData,
+        }));
+        self
+    }
+
+    /// All together.
+    pub fn build(self) -> Messaging {
+        let relay = stream_from(self.service).map(|stream| Relay {
+            source: self.service,
+            owner: self.owner,
+            stream,
+            database: self.database.clone(),
+            bus: self.bus.clone(),
+            clock: self.clock.clone(),
+            written: self.written,
+        });
+        Messaging {
+            service: self.service,
+            database: self.database,
+            bus: self.bus,
+            clock: self.clock,
+            options: self.options,
+            relay,
+            consumers: self.consumers,
+        }
+    }
+}
+
+impl Messaging {
+    /// The loops to run beside the service.
+    pub fn tasks(&self) -> Vec<Task> {
+        let mut tasks: Vec<Task> = Vec::new();
+        for consumer in self.consumers.iter().cloned() {
+            tasks.push(Task {
+                name: consumer.spec().name.clone(),
+                stage: Stage::Consumers,
+                run: Box::new(move |shutdown| consumer.run(shutdown)),
+            });
+        }
+        if let Some(relay) = self.relay.clone() {
+            let options = &self.options;
+            let maintenance = Maintenance::every(
+                relay.clone(),
+                options.stream_max_bytes,
+                options.stream_replicas,
+                options.history_days,
+                options.inbox_days,
+            );
+            tasks.push(Task {
+                name: format!("{}-maintenance", self.service),
+                stage: Stage::Maintenance,
+                run: Box::new(move |shutdown| Box::pin(maintenance.run(shutdown))),
+            });
+            tasks.push(Task {
+                name: format!("{}-relay", self.service),
+                stage: Stage::Relay,
+                run: Box::new(move |shutdown| Box::pin(relay.run(shutdown))),
+            });
+        }
+        tasks
+    }
+
+    /// Answers when the bus does.
+    pub async fn ping(&self) -> Result<(), BusError> {
+        self.bus.ping().await
+    }
+
+    /// Dead letters, newest first.
+    pub async fn dead_letters(&self, limit: u64) -> Result<Vec<DeadLetter>> {
+        dead_letters::list(&self.database, limit).await
+    }
+
+    /// Hands dead letters to their consumers once more; none named means all. Returns how many were applied and how
+    /// many failed again.
+    pub async fn replay_dead_letters(&self, message_ids: &[String]) -> Result<(u32, u32)> {
+        dead_letters::replay(&self.database, &self.consumers, message_ids, MAX_REPLAY).await
+    }
+
+    /// Work in flight. Counts the service's own rows and asks the bus about its consumers.
+    pub async fn backlog(&self) -> Result<Backlog> {
+        let tx = self.database.read_system().await?;
+        let outbox = tx.find::<outbox::Entity>().count(tx.conn()).await?;
+        let oldest =
+            tx.find::<outbox::Entity>().order_by_asc(outbox::Column::WrittenAt).one(tx.conn()).await?;
+        let dead_letters = dead_letters::count(&tx).await?;
+        drop(tx);
+        let outbox_oldest = oldest
+            .and_then(|row| self.clock.now().signed_duration_since(row.written_at).to_std().ok())
+            .unwrap_or_default();
+        let unconsumed = self.unconsumed().await.map_err(|error| {
+            Error::Unavailable(sea_orm::DbErr::Custom(format!("the bus: {error}")))
+        })?;
+        Ok(Backlog { outbox, outbox_oldest, unconsumed, dead_letters })
+    }
+
+    async fn unconsumed(&self) -> Result<u64, BusError> {
+        let mut streams: Vec<&str> =
+            self.consumers.iter().map(|consumer| consumer.spec().stream.as_str()).collect();
+        streams.sort_unstable();
+        streams.dedup();
+        let mut pending = 0;
+        for stream in streams {
+            let state = match self.bus.stream_state(stream).await {
+                Ok(state) => state,
+                // Its service has not started yet, so nothing waits there.
+                Err(BusError::Unknown(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            let is_ours = |name: &str| self.consumers.iter().any(|consumer| consumer.spec().name == name);
+            pending += state
+                .consumers
+                .iter()
+                .filter(|consumer| is_ours(&consumer.name))
+                .map(|consumer| consumer.pending)
+                .sum::<u64>();
+        }
+        Ok(pending)
+    }
+}

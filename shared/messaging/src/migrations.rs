@@ -1,0 +1,89 @@
+//! The machinery's tables, at the head of every service's migration history.
+
+use qm_database::schema;
+use sea_orm::{ConnectionTrait as _, DatabaseBackend, DbErr};
+use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
+
+/// Migrations to put before a service's own.
+pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+    vec![Box::new(Machinery)]
+}
+
+struct Machinery;
+
+impl MigrationName for Machinery {
+    fn name(&self) -> &str {
+        "m0000_messaging"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Machinery {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = match manager.get_database_backend() {
+            DatabaseBackend::Postgres => POSTGRES,
+            _ => SQLITE,
+        };
+        manager.get_connection().execute_unprepared(sql).await?;
+        schema::protect_tenant_table(manager, "outbox").await?;
+        schema::protect_tenant_table(manager, "inbox").await?;
+        schema::protect_tenant_table(manager, "event_history").await?;
+        schema::protect_tenant_table(manager, "dead_letter").await?;
+        schema::open_system_table(manager, "stream_memory").await
+    }
+}
+
+// Inbox and history are partitioned by the time inside the event id and dropped by partition: sweeping such tables row
+// by row would cost more than writing them. The default partition takes what no daily one does, so that a late or early
+// clock cannot stop the service.
+const POSTGRES: &str = "
+CREATE TABLE outbox (
+    tenant_id uuid NOT NULL, event_id uuid NOT NULL, event_type text NOT NULL, aggregate_id uuid NOT NULL,
+    occurred_at timestamptz NOT NULL, trace text, payload bytea NOT NULL, owner uuid NOT NULL, written_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, event_id));
+CREATE INDEX outbox_owner ON outbox (owner, event_id);
+CREATE INDEX outbox_written_at ON outbox (written_at);
+ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+CREATE TABLE event_history (
+    tenant_id uuid NOT NULL, event_id uuid NOT NULL, event_type text NOT NULL, aggregate_id uuid NOT NULL,
+    occurred_at timestamptz NOT NULL, trace text, payload bytea NOT NULL, published_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, event_id)) PARTITION BY RANGE (event_id);
+CREATE INDEX event_history_event_id ON event_history (event_id);
+CREATE TABLE event_history_default PARTITION OF event_history DEFAULT;
+CREATE TABLE inbox (
+    tenant_id uuid NOT NULL, consumer text NOT NULL, event_id uuid NOT NULL, applied_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, consumer, event_id)) PARTITION BY RANGE (event_id);
+CREATE TABLE inbox_default PARTITION OF inbox DEFAULT;
+CREATE TABLE dead_letter (
+    tenant_id uuid NOT NULL, consumer text NOT NULL, message_id text NOT NULL, dead_letter_id uuid NOT NULL,
+    subject text NOT NULL, headers text NOT NULL, payload bytea NOT NULL, error text NOT NULL,
+    deliveries integer NOT NULL, dead_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, consumer, message_id));
+CREATE INDEX dead_letter_dead_at ON dead_letter (dead_at);
+CREATE TABLE stream_memory (stream text PRIMARY KEY, identity text NOT NULL, last_sequence bigint NOT NULL);
+";
+
+const SQLITE: &str = "
+CREATE TABLE outbox (
+    tenant_id uuid_blob NOT NULL, event_id uuid_blob NOT NULL, event_type text NOT NULL, aggregate_id uuid_blob NOT NULL,
+    occurred_at text NOT NULL, trace text, payload blob NOT NULL, owner uuid_blob NOT NULL, written_at text NOT NULL,
+    PRIMARY KEY (tenant_id, event_id)) WITHOUT ROWID;
+CREATE INDEX outbox_owner ON outbox (owner, event_id);
+CREATE INDEX outbox_written_at ON outbox (written_at);
+CREATE TABLE event_history (
+    tenant_id uuid_blob NOT NULL, event_id uuid_blob NOT NULL, event_type text NOT NULL, aggregate_id uuid_blob NOT NULL,
+    occurred_at text NOT NULL, trace text, payload blob NOT NULL, published_at text NOT NULL,
+    PRIMARY KEY (tenant_id, event_id));
+CREATE INDEX event_history_event_id ON event_history (event_id);
+CREATE TABLE inbox (
+    tenant_id uuid_blob NOT NULL, consumer text NOT NULL, event_id uuid_blob NOT NULL, applied_at text NOT NULL,
+    PRIMARY KEY (tenant_id, consumer, event_id)) WITHOUT ROWID;
+CREATE INDEX inbox_event_id ON inbox (event_id);
+CREATE TABLE dead_letter (
+    tenant_id uuid_blob NOT NULL, consumer text NOT NULL, message_id text NOT NULL, dead_letter_id uuid_blob NOT NULL,
+    subject text NOT NULL, headers text NOT NULL, payload blob NOT NULL, error text NOT NULL,
+    deliveries integer NOT NULL, dead_at text NOT NULL,
+    PRIMARY KEY (tenant_id, consumer, message_id));
+CREATE INDEX dead_letter_dead_at ON dead_letter (dead_at);
+CREATE TABLE stream_memory (stream text PRIMARY KEY, identity text NOT NULL, last_sequence integer NOT NULL);
+";

@@ -1,0 +1,54 @@
+//! Writing events in the transaction of the change that they tell.
+
+use std::sync::Arc;
+
+use qm_clock::SharedClock;
+use qm_database::{Result, Tx};
+use qm_ids::IdGenerator;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::{NewEvent, table::outbox};
+
+/// Where a service leaves its events.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    owner: Uuid,
+    clock: SharedClock,
+    ids: IdGenerator,
+    written: Arc<Notify>,
+}
+
+impl Outbox {
+    /// `owner` names this process among the replicas; `written` wakes its relay.
+    pub(crate) fn new(owner: Uuid, clock: SharedClock, ids: IdGenerator, written: Arc<Notify>) -> Self {
+        Self { owner, clock, ids, written }
+    }
+
+    /// Writes events in `tx`, with one statement. Once it commits, they are published at once.
+    pub async fn append(&self, tx: &Tx, events: Vec<NewEvent>) -> Result<()> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let written_at = self.clock.now();
+        let current = qm_telemetry::propagation::current_traceparent();
+        let rows = events
+            .into_iter()
+            .map(|event| outbox::Model {
+                tenant_id: event.tenant,
+                event_id: self.ids.next(),
+                event_type: event.event_type,
+                aggregate_id: event.aggregate,
+                occurred_at: event.occurred_at,
+                trace: event.trace.or_else(|| current.clone()),
+                payload: event.payload,
+                owner: self.owner,
+                written_at,
+            })
+            .collect();
+        tx.insert_many::<outbox::Entity>(rows).await?;
+        let written = self.written.clone();
+        tx.after_commit(move || written.notify_one());
+        Ok(())
+    }
+}
