@@ -1,0 +1,74 @@
+//! Asking again what was not answered. Events are never lost, but a service may have been restored from a backup, or an
+//! answer set aside as a dead letter: whoever is asked again gives the same answer.
+
+use chrono::{DateTime, Utc};
+use qm_ids::FulfilmentId;
+
+use super::{
+    event::Event,
+    order::{AttemptState, FulfilmentState, Order},
+    sourcing::units_in_work,
+    step::Step,
+};
+
+impl Order {
+    /// When the next question is overdue.
+    pub fn next_due(&self) -> Option<DateTime<Utc>> {
+        let attempts = self.attempts.iter().filter_map(|attempt| match attempt.state {
+            AttemptState::Pending { due_at, .. } => Some(due_at),
+            AttemptState::Closed => None,
+        });
+        let fulfilments = self.fulfilments.iter().filter_map(|fulfilment| match fulfilment.state {
+            FulfilmentState::Requested { due_at, .. } | FulfilmentState::Recalling { due_at, .. } => Some(due_at),
+            FulfilmentState::Planned
+            | FulfilmentState::Opened
+            | FulfilmentState::RecallRefused
+            | FulfilmentState::Ended => None,
+        });
+        attempts.chain(fulfilments).min()
+    }
+}
+
+/// Asks again whatever is overdue. Returns how many questions that was.
+pub fn sweep(step: &mut Step) -> usize {
+    let now = step.now();
+    let attempts: Vec<(i32, i32)> = step
+        .order()
+        .attempts
+        .iter()
+        .filter_map(|attempt| match attempt.state {
+            AttemptState::Pending { asks, due_at } if due_at <= now => Some((attempt.number, asks)),
+            _ => None,
+        })
+        .collect();
+    let fulfilments: Vec<(FulfilmentId, FulfilmentState)> = step
+        .order()
+        .fulfilments
+        .iter()
+        .filter(|fulfilment| match fulfilment.state {
+            FulfilmentState::Requested { due_at, .. } | FulfilmentState::Recalling { due_at, .. } => due_at <= now,
+            _ => false,
+        })
+        .map(|fulfilment| (fulfilment.id, fulfilment.state))
+        .collect();
+    let count = attempts.len() + fulfilments.len();
+    for (attempt, asks) in attempts {
+        let due_at = step.ask_again_after(asks);
+        step.emit(Event::SourcingRepeated { attempt, due_at });
+    }
+    for (fulfilment, state) in fulfilments {
+        match state {
+            FulfilmentState::Requested { asks, .. } => {
+                let units = step.order().units_of(&units_in_work(step.order(), fulfilment));
+                let due_at = step.ask_again_after(asks);
+                step.emit(Event::FulfilmentRequested { fulfilment, units, due_at });
+            }
+            FulfilmentState::Recalling { intent, asks, .. } => {
+                let due_at = step.ask_again_after(asks);
+                step.emit(Event::RecallRequested { fulfilment, intent, due_at });
+            }
+            _ => {}
+        }
+    }
+    count
+}

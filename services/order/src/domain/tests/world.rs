@@ -1,0 +1,152 @@
+//! A small world: one order, and the messages under way to and from it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use qm_ids::{ItemId, LocationId, OrderId, PlanId, ReservationId, TenantId, Uuid, derive};
+use qm_money::{Currency, Minor, UnitPrice};
+
+use crate::domain::{
+    Assignment, Bucket, Customer, Decision, Event, Item, Kind, LineUnits, NewLine, NewOrder, Order, Reservation, Step,
+    UnitRange, place,
+};
+
+pub(super) const PATIENCE: TimeDelta = TimeDelta::seconds(30);
+
+pub(super) fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_700_000_000, 0).unwrap()
+}
+
+pub(super) fn location(n: u128) -> LocationId {
+    LocationId::from_uuid(Uuid::from_u128(0x1000 + n))
+}
+
+pub(super) fn item(n: usize) -> ItemId {
+    ItemId::from_uuid(Uuid::from_u128(0x2000 + n as u128))
+}
+
+pub(super) fn plan(order: &Order, attempt: i32) -> PlanId {
+    derive(order.id.as_uuid(), "plan", attempt.unsigned_abs().into())
+}
+
+pub(super) fn reservation(plan: PlanId) -> ReservationId {
+    derive(plan.as_uuid(), "reservation", 0)
+}
+
+pub(super) fn new_order(quantities: &[i64]) -> NewOrder {
+    let lines: Vec<_> = quantities
+        .iter()
+        .enumerate()
+        .map(|(index, quantity)| NewLine {
+            sku: format!("SKU-{index}"),
+            title: String::new(),
+            quantity: *quantity,
+            unit_price: UnitPrice::parse("1.00").unwrap(),
+            discount: Minor(1),
+            tax: Minor(0),
+            tax_inclusive: true,
+        })
+        .collect();
+    let total = quantities.iter().map(|quantity| quantity * 100 - 1).sum();
+    NewOrder {
+        channel: "web".to_owned(),
+        external_id: String::new(),
+        currency: Currency::USD,
+        customer: Customer::default(),
+        ship_to: None,
+        kind: Kind::Ship,
+        service_level: "standard".to_owned(),
+        promise_by: None,
+        priority: 0,
+        lines,
+        shipping: Minor(0),
+        fees: Vec::new(),
+        discount: Minor(0),
+        total: Minor(total),
+        placed_at: now(),
+    }
+}
+
+pub(super) fn items(count: usize) -> Vec<Option<Item>> {
+    (0..count).map(|index| Some(Item { id: item(index), name: format!("Item {index}") })).collect()
+}
+
+pub(super) fn placed(quantities: &[i64]) -> Decision {
+    let names = (TenantId::from_uuid(Uuid::from_u128(1)), OrderId::from_uuid(Uuid::from_u128(2)), 1);
+    let step = place(names, &new_order(quantities), &items(quantities.len()), (now(), PATIENCE)).unwrap();
+    step.finish("place", "placed", None, ("api_key".to_owned(), String::new()))
+}
+
+/// Decides, and returns what happened.
+pub(super) fn decide(order: &mut Order, verb: impl FnOnce(&mut Step) -> String) -> Vec<Event> {
+    let before = order.clone();
+    let mut step = Step::new(order.clone(), now(), PATIENCE);
+    let outcome = verb(&mut step);
+    let decision = step.finish("test", outcome, None, (String::new(), String::new()));
+    check_laws(&decision.order);
+    // The state is the fold of the events, but for revision and timeline.
+    let mut folded = before.clone();
+    for event in &decision.events {
+        folded.evolve(event);
+    }
+    folded.revision = decision.order.revision;
+    folded.updated_at = decision.order.updated_at;
+    folded.timeline_length = decision.order.timeline_length;
+    assert_eq!(folded, decision.order);
+    assert_eq!(decision.order.revision, before.revision + i64::from(!decision.events.is_empty()));
+    *order = decision.order;
+    decision.events
+}
+
+/// A reservation at `location` for `units` of each line that is open in the attempt.
+pub(super) fn reserved(order: &Order, attempt: i32, at: &[(LocationId, Vec<LineUnits>)]) -> Reservation {
+    let plan = plan(order, attempt);
+    Reservation {
+        id: reservation(plan),
+        plan,
+        attempt,
+        assignments: at
+            .iter()
+            .map(|(location, units)| Assignment {
+                location: *location,
+                group: "ship:standard:ambient".to_owned(),
+                kind: 1,
+                units: units.clone(),
+                ship_by: "2023-11-15".to_owned(),
+                promised: None,
+            })
+            .collect(),
+    }
+}
+
+pub(super) fn open_units(order: &Order, attempt: i32) -> Vec<LineUnits> {
+    let ranges: Vec<UnitRange> =
+        order.ranges(|_, piece| piece.bucket == Bucket::Open && piece.attempt == attempt);
+    order.units_of(&ranges)
+}
+
+/// The laws that hold at every commit.
+pub(super) fn check_laws(order: &Order) {
+    for line in &order.lines {
+        let mut next = 0;
+        let mut net = 0;
+        for piece in &line.pieces {
+            assert_eq!(piece.first_unit, next, "pieces of {} leave a gap", line.id);
+            assert!(piece.quantity > 0);
+            next += piece.quantity;
+            net += qm_money::share(line.net, line.quantity, piece.units()).unwrap().get();
+            let is_backed = matches!(
+                piece.bucket,
+                Bucket::Allocated | Bucket::InFulfilment | Bucket::Shipped | Bucket::Delivered | Bucket::Lost
+            );
+            assert_eq!(piece.source.is_some(), is_backed || piece.bucket == Bucket::Returning, "{piece:?}");
+            if piece.bucket == Bucket::Open {
+                let attempt = order.attempt(piece.attempt).expect("open units belong to an attempt");
+                assert_ne!(attempt.state, crate::domain::AttemptState::Closed, "{piece:?}");
+            }
+            if let Some(source) = piece.source {
+                assert!(order.fulfilment(source.fulfilment).is_some());
+            }
+        }
+        assert_eq!(next, line.quantity, "law 1: the pieces of {} tile its units", line.id);
+        assert_eq!(net, line.net.get(), "law 11: nothing of {} is lost to rounding", line.id);
+    }
+}
