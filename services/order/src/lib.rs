@@ -1,3 +1,62 @@
-//! The order service.
+#![doc = include_str!("../README.md")]
 
+mod api;
+mod audit;
+mod commands;
+mod config;
 mod domain;
+mod error;
+mod events;
+mod jobs;
+mod migrations;
+mod store;
+
+use chrono::TimeDelta;
+use qm_messaging::{MessagingBuilder, MessagingOptions};
+use qm_proto::order::v1::order_service_server::OrderServiceServer;
+use qm_runtime::{
+    Assembly, BuildError, Deps, ServiceDefinition, Worker, grpc::MAX_MESSAGE_BYTES, operations::Operations,
+};
+
+pub use config::Config;
+pub use migrations::Migrator;
+
+use crate::{api::Api, audit::Audit, commands::Context};
+
+/// The order service.
+#[derive(Debug)]
+pub struct OrderService;
+
+impl ServiceDefinition for OrderService {
+    const NAME: &'static str = "order";
+    const DEFAULTS: &'static str = include_str!("../config.default.toml");
+    type Config = Config;
+    type Migrator = Migrator;
+
+    async fn build(config: Config, deps: Deps) -> Result<Assembly, BuildError> {
+        let messaging = MessagingBuilder::new(
+            Self::NAME,
+            deps.database.clone(),
+            deps.bus.clone(),
+            deps.clock.clone(),
+            deps.ids.clone(),
+            &deps.entropy,
+            MessagingOptions::default(),
+        );
+        let context = Context {
+            clock: deps.clock.clone(),
+            ids: deps.ids.clone(),
+            outbox: messaging.outbox(),
+            patience: TimeDelta::milliseconds(config.saga.ask_again_after_ms),
+        };
+        let messaging = events::consume::consume(messaging, &context).build();
+        let api = Api::new(deps.database.clone(), context.clone(), deps.peers.get("inventory")?, &config.placing);
+        let audit = Audit { database: deps.database.clone(), clock: deps.clock };
+        let database = deps.database;
+        Ok(Assembly::new(Self::NAME)
+            .serve(OrderServiceServer::new(api).max_decoding_message_size(MAX_MESSAGE_BYTES))
+            .serve(Operations::new(audit, messaging.clone()).into_server())
+            .workers(messaging.tasks())
+            .worker(Worker::new("sweep", move |shutdown| jobs::sweep(context, database, shutdown))))
+    }
+}

@@ -53,6 +53,11 @@ impl OnceKey {
         Self { key: format!("{}/{position}", self.key), ..self.clone() }
     }
 
+    /// The key as the caller gave it.
+    pub fn text(&self) -> &str {
+        &self.key
+    }
+
     /// Whose key it is.
     pub fn tenant(&self) -> TenantId {
         self.tenant

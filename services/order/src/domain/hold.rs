@@ -10,7 +10,6 @@ const MAX_HOLDS: usize = 100;
 
 /// What a hold is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the words say it")]
 pub enum HoldKind {
     Payment,
     Fraud,

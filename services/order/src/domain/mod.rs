@@ -20,7 +20,7 @@ mod tests;
 mod wake;
 
 pub use cancel::cancel;
-pub use event::{Event, MAX_REJECTIONS, ReleaseReason, SourcingReason};
+pub use event::{Event, ReleaseReason, SourcingReason};
 pub use fulfilment::{
     RejectReason, record_cancelled, record_completed, record_delivered, record_issued, record_lost, record_opened,
     record_recall_refused, record_rejected as record_fulfilment_rejected, record_returning,
@@ -30,12 +30,11 @@ pub use order::{
     Address, Attempt, AttemptState, Customer, Exclusion, Fee, Fulfilment, FulfilmentState, Hold, Kind, Line, LineUnits,
     Order, RecallIntent,
 };
-pub use piece::{Bucket, Piece, Range, UnitRange};
+pub use piece::{Bucket, Piece, Source, UnitRange};
 pub use place::{Item, NewLine, NewOrder, place};
 pub use sourcing::{
     Assignment, Reservation, record_broken, record_rejected, record_reserved, record_unfillable,
 };
-pub use status::{FulfilmentStatus, Status};
 pub use step::{Decision, Entry, Step};
 pub use sweep::sweep;
 pub use wake::wake;

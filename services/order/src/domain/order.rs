@@ -88,7 +88,6 @@ pub struct Customer {
 
 /// Where to ship.
 #[derive(Debug, Clone, PartialEq, Default)]
-#[expect(missing_docs, reason = "the fields of every address")]
 pub struct Address {
     pub name: String,
     pub line1: String,

@@ -18,7 +18,6 @@ const MAX_QUANTITY: i64 = 1_000_000;
 
 /// An order as a sales channel gives it, parsed.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "the fields are those of `Order`")]
 pub struct NewOrder {
     pub channel: String,
     pub external_id: String,
@@ -39,7 +38,6 @@ pub struct NewOrder {
 
 /// A line as a sales channel gives it, parsed.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "the fields are those of `Line`")]
 pub struct NewLine {
     pub sku: String,
     pub title: String,

@@ -3,9 +3,10 @@
 use qm_ids::FulfilmentId;
 use qm_refusal::Kind as RefusalKind;
 
+use crate::domain::status::Status;
 use super::world::{decide, items, location, new_order, now, open_units, placed, plan, reservation, reserved, PATIENCE};
 use crate::domain::{
-    Bucket, Event, HoldKind, LineUnits, Order, RejectReason, ReleaseReason, SourcingReason, Status, cancel, hold, place,
+    Bucket, Event, HoldKind, LineUnits, Order, RejectReason, ReleaseReason, SourcingReason, cancel, hold, place,
     record_broken, record_cancelled, record_delivered, record_fulfilment_rejected, record_issued, record_recall_refused,
     record_rejected, record_reserved, record_unfillable, release_hold, sweep, wake,
 };

@@ -1,0 +1,4 @@
+//! The ways out: mail and HTTP.
+
+pub mod http;
+pub mod mail;

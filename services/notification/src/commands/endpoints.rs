@@ -1,0 +1,139 @@
+//! Registering, switching and removing webhook endpoints.
+
+use chrono::{DateTime, Utc};
+use qm_clock::SharedEntropy;
+use qm_database::Tx;
+use qm_idempotency::{OnceKey, Seen};
+use qm_ids::{EndpointId, IdGenerator, TenantId, Uuid};
+use qm_refusal::Refusal;
+
+use crate::{
+    domain::{signature, subscription},
+    error::CommandError,
+    store::{self, Endpoint},
+};
+
+/// Endpoints that a tenant may have.
+const MAX_ENDPOINTS: usize = 100;
+/// Patterns that an endpoint may have.
+const MAX_PATTERNS: usize = 50;
+const MAX_URL: usize = 2_000;
+
+/// An endpoint to register.
+#[derive(Debug, Clone)]
+pub struct NewEndpoint {
+    /// Address.
+    pub url: String,
+    /// Event types wanted; empty takes all.
+    pub event_types: Vec<String>,
+}
+
+/// Checks what can be checked without asking anybody. `allow_http` is for development.
+pub fn check(new: &NewEndpoint, allow_http: bool) -> Result<(), Refusal> {
+    let url = reqwest::Url::parse(&new.url)
+        .map_err(|error| Refusal::invalid("url", "malformed_url", format!("is no URL: {error}")))?;
+    let is_allowed = url.scheme() == "https" || (allow_http && url.scheme() == "http");
+    if !is_allowed || new.url.len() > MAX_URL || url.host().is_none() {
+        let expected = if allow_http { "http or https" } else { "https" };
+        let message = format!("must be an {expected} URL of at most {MAX_URL} characters");
+        return Err(Refusal::invalid("url", "unsupported_url", message));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Refusal::invalid("url", "unsupported_url", "must not hold a user name or password"));
+    }
+    if new.event_types.len() > MAX_PATTERNS {
+        let message = format!("must have at most {MAX_PATTERNS} entries");
+        return Err(Refusal::invalid("event_types", "too_many", message));
+    }
+    for (index, pattern) in new.event_types.iter().enumerate() {
+        if !subscription::is_pattern(pattern) {
+            let field = format!("event_types[{index}]");
+            return Err(Refusal::invalid(field, "malformed_event_type", "must be like order.placed or shipment.*"));
+        }
+    }
+    Ok(())
+}
+
+/// Registers an endpoint, once per key.
+pub async fn create(
+    tx: &Tx,
+    tenant: TenantId,
+    new: &NewEndpoint,
+    once: Option<&OnceKey>,
+    (ids, entropy): (&IdGenerator, &SharedEntropy),
+    now: DateTime<Utc>,
+) -> Result<Endpoint, CommandError> {
+    if let Some(once) = once {
+        match qm_idempotency::look_up(tx, std::slice::from_ref(once)).await?.pop() {
+            Some(Seen::Answered(answer)) => return registered(tx, tenant, &answer).await,
+            Some(Seen::OtherBody) => return Err(Refusal::idempotency_mismatch().into()),
+            Some(Seen::New) | None => {}
+        }
+    }
+    if store::endpoints::list(tx).await?.len() >= MAX_ENDPOINTS {
+        let message = format!("a tenant may have at most {MAX_ENDPOINTS} endpoints");
+        return Err(Refusal::conflict("too_many_endpoints", message).into());
+    }
+    let mut secret = [0; signature::SECRET_BYTES];
+    entropy.fill(&mut secret);
+    let row = Endpoint {
+        tenant_id: tenant,
+        endpoint_id: ids.next(),
+        url: new.url.clone(),
+        secret: signature::secret_text(&secret),
+        event_types: new.event_types.join(" "),
+        enabled: true,
+        disabled_reason: String::new(),
+        failing_since: None,
+        created_at: now,
+    };
+    store::endpoints::save(tx, vec![row.clone()]).await?;
+    if let Some(once) = once {
+        // The id is enough to give the same answer, and keeps the secret in one place.
+        let answer = row.endpoint_id.as_uuid().as_bytes().to_vec();
+        qm_idempotency::store(tx, vec![(once.clone(), answer)], now).await?;
+    }
+    Ok(row)
+}
+
+/// The endpoint that an earlier request with the same key registered.
+async fn registered(tx: &Tx, tenant: TenantId, answer: &[u8]) -> Result<Endpoint, CommandError> {
+    let id = Uuid::from_slice(answer).unwrap_or_default();
+    let row = store::endpoints::lock(tx, tenant, EndpointId::from_uuid(id)).await?;
+    row.ok_or_else(|| Refusal::not_found("endpoint").into())
+}
+
+/// Switches an endpoint on or off. What waits for one that is off is given up.
+pub async fn set_enabled(
+    tx: &Tx,
+    tenant: TenantId,
+    id: EndpointId,
+    enabled: bool,
+    reason: &str,
+) -> Result<Endpoint, CommandError> {
+    let Some(row) = store::endpoints::lock(tx, tenant, id).await? else {
+        return Err(Refusal::not_found("endpoint").into());
+    };
+    let row = Endpoint {
+        enabled,
+        disabled_reason: if enabled { String::new() } else { reason.to_owned() },
+        failing_since: None,
+        ..row
+    };
+    store::endpoints::save(tx, vec![row.clone()]).await?;
+    if !enabled {
+        let mut waiting = store::endpoints::lock_waiting(tx, tenant, id).await?;
+        for delivery in &mut waiting {
+            delivery.status = "failed".to_owned();
+            delivery.due_at = None;
+            delivery.last_error = format!("the endpoint was switched off: {reason}");
+        }
+        store::endpoints::save_deliveries(tx, waiting).await?;
+    }
+    Ok(row)
+}
+
+/// Removes an endpoint with its deliveries.
+pub async fn delete(tx: &Tx, tenant: TenantId, id: EndpointId) -> Result<(), CommandError> {
+    if store::endpoints::delete(tx, tenant, id).await? { Ok(()) } else { Err(Refusal::not_found("endpoint").into()) }
+}

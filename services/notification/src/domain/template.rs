@@ -1,0 +1,175 @@
+//! Rendering messages. Templates come from tenants, so they are data: no files, no loops without end, no names that the
+//! context does not have.
+
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde::Serialize;
+
+/// Instructions that one rendering may take; a page of text takes some hundreds.
+const FUEL: u64 = 50_000;
+/// Longest template accepted, in bytes.
+pub const MAX_TEMPLATE: usize = 20_000;
+/// Longest subject sent, in characters.
+const MAX_SUBJECT: usize = 200;
+
+/// A message in the template language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    /// Subject line.
+    pub subject: String,
+    /// Plain text.
+    pub body: String,
+}
+
+/// A message ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// One line.
+    pub subject: String,
+    /// Plain text.
+    pub body: String,
+}
+
+/// What templates may say.
+#[derive(Debug, Clone, Serialize)]
+pub struct Context {
+    /// Order number.
+    pub number: i64,
+    /// The shopper's name; may be empty.
+    pub name: String,
+    /// Lines of the order.
+    pub lines: Vec<ContextLine>,
+    /// What the shopper pays, as text with its currency.
+    pub total: String,
+    /// Date promised, ISO 8601; may be empty.
+    pub promise_by: String,
+    /// Link to the tracking page.
+    pub tracking_url: String,
+    /// Fields of the event that caused the message.
+    pub event: serde_json::Value,
+}
+
+/// A line of the order, for templates.
+#[derive(Debug, Clone, Serialize)]
+pub struct ContextLine {
+    /// Title at the time of sale.
+    pub title: String,
+    /// Units ordered.
+    pub quantity: i64,
+    /// Units by bucket, for example `backordered`.
+    pub units: std::collections::BTreeMap<String, i64>,
+}
+
+/// Why a template cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{part}: {problem}")]
+pub struct TemplateError {
+    /// `subject` or `body`.
+    pub part: &'static str,
+    /// What is wrong, with the line.
+    pub problem: String,
+}
+
+/// Renders a message.
+pub fn render(template: &Template, context: &Context) -> Result<Rendered, TemplateError> {
+    let mut environment = Environment::empty();
+    environment.set_fuel(Some(FUEL));
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // Plain text: escaping would show.
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    let part = |part: &'static str, source: &str| {
+        environment.render_str(source, context).map_err(|error| TemplateError { part, problem: describe(&error) })
+    };
+    let subject = part("subject", &template.subject)?;
+    // A subject of two lines would be a header of its own.
+    let subject = subject.split_whitespace().collect::<Vec<_>>().join(" ");
+    Ok(Rendered { subject: subject.chars().take(MAX_SUBJECT).collect(), body: part("body", &template.body)? })
+}
+
+/// Refuses a template that could not be rendered.
+pub fn check(template: &Template) -> Result<(), TemplateError> {
+    for (part, text) in [("subject", &template.subject), ("body", &template.body)] {
+        if text.len() > MAX_TEMPLATE {
+            let problem = format!("must be at most {MAX_TEMPLATE} bytes");
+            return Err(TemplateError { part, problem });
+        }
+    }
+    render(template, &example()).map(|_| ())
+}
+
+/// The built-in template of a message.
+pub fn built_in(name: &str) -> Option<Template> {
+    let text = match name {
+        "order_placed" => include_str!("../../templates/en/order_placed.txt"),
+        "order_backordered" => include_str!("../../templates/en/order_backordered.txt"),
+        "units_cancelled" => include_str!("../../templates/en/units_cancelled.txt"),
+        "order_cancelled" => include_str!("../../templates/en/order_cancelled.txt"),
+        "ready_for_pickup" => include_str!("../../templates/en/ready_for_pickup.txt"),
+        "shipment_dispatched" => include_str!("../../templates/en/shipment_dispatched.txt"),
+        "shipment_delivered" => include_str!("../../templates/en/shipment_delivered.txt"),
+        "shipment_delayed" => include_str!("../../templates/en/shipment_delayed.txt"),
+        "shipment_lost" => include_str!("../../templates/en/shipment_lost.txt"),
+        _ => return None,
+    };
+    let (subject, body) = text.split_once('\n')?;
+    Some(Template { subject: subject.to_owned(), body: body.trim_start().to_owned() })
+}
+
+fn example() -> Context {
+    Context {
+        number: 100_001,
+        name: "Ada Example".to_owned(),
+        lines: vec![ContextLine {
+            title: "A thing".to_owned(),
+            quantity: 2,
+            units: [("shipped".to_owned(), 2)].into(),
+        }],
+        total: "12.00 USD".to_owned(),
+        promise_by: "2026-12-01".to_owned(),
+        tracking_url: "https://example.com/t/x".to_owned(),
+        event: serde_json::json!({ "carrier": "x", "tracking_number": "y", "reason": "z" }),
+    }
+}
+
+fn describe(error: &minijinja::Error) -> String {
+    let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    match error.line() {
+        Some(line) => format!("line {line}: {detail}"),
+        None => detail,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::rule::TEMPLATES;
+
+    fn template(body: &str) -> Template {
+        Template { subject: "s".to_owned(), body: body.to_owned() }
+    }
+
+    #[test]
+    fn every_built_in_template_renders() {
+        for name in TEMPLATES {
+            let template = built_in(name).unwrap_or_else(|| panic!("{name} has no template"));
+            assert_eq!(check(&template), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_template_without_end_is_stopped() {
+        let endless = "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
+        assert_eq!(check(&template(endless)).unwrap_err().part, "body");
+    }
+
+    #[test]
+    fn unknown_names_are_refused_with_their_line() {
+        let error = check(&template("fine\n{{ nothing }}")).unwrap_err();
+        assert!(error.problem.contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn a_subject_stays_one_line() {
+        let template = Template { subject: "a\r\nBcc: someone@example.com".to_owned(), body: String::new() };
+        assert_eq!(render(&template, &example()).unwrap().subject, "a Bcc: someone@example.com");
+    }
+}

@@ -1,0 +1,4 @@
+//! What notification consumes. It emits nothing.
+
+pub mod consume;
+mod public;

@@ -1,0 +1,232 @@
+//! Sending webhooks that are due. Each endpoint has a queue of its own: one that fails delays no other.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use futures::{StreamExt as _, stream};
+use qm_clock::SharedClock;
+use qm_database::{Database, Result, TenantSet};
+use qm_ids::{EndpointId, TenantId};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::pause;
+use crate::{
+    channel::http::{Outcome, Webhook, WebhookClient},
+    commands,
+    domain::{backoff, signature},
+    error::CommandError,
+    store::{self, Change, Delivery, Endpoint},
+    wake::Wake,
+};
+
+/// Deliveries claimed at a time.
+const BATCH: u64 = 400;
+/// Endpoints that are sent to at a time.
+const CONCURRENCY: usize = 32;
+/// A claim of a process that died ends after this.
+const CLAIM_SECONDS: i64 = 900;
+/// Deliveries behind one that failed wait this long, so that a dead endpoint is not knocked at for each of them.
+const BEHIND_FAILURE_SECONDS: i64 = 30;
+
+/// Sends webhooks.
+#[derive(Debug, Clone)]
+pub struct WebhookJob {
+    /// Where deliveries wait.
+    pub database: Database,
+    /// Tells what is due.
+    pub clock: SharedClock,
+    /// The way out.
+    pub client: WebhookClient,
+    /// Woken when deliveries were added.
+    pub wake: Arc<Wake>,
+}
+
+/// What became of an endpoint's queue.
+struct Visit {
+    endpoint: (TenantId, EndpointId),
+    deliveries: Vec<Delivery>,
+    /// Whether the last try succeeded; none when nothing was tried.
+    succeeded: Option<bool>,
+    gone: bool,
+}
+
+impl WebhookJob {
+    /// Sends until told to stop.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut is_failing = false;
+        loop {
+            match self.step().await {
+                Ok(count) if count == BATCH as usize && !shutdown.is_cancelled() => continue,
+                Ok(_) => is_failing = false,
+                Err(error) => {
+                    if !is_failing {
+                        warn!(error = &error as &dyn std::error::Error, "webhooks cannot be sent now");
+                    }
+                    is_failing = true;
+                }
+            }
+            let next = store::endpoints::next_due(&self.database).await.ok().flatten().filter(|_| !is_failing);
+            if !pause(&*self.clock, next, &self.wake.webhooks, &shutdown).await {
+                return;
+            }
+        }
+    }
+
+    /// Sends the webhooks that are due now, at most a batch. Returns how many were claimed.
+    pub async fn step(&self) -> Result<usize, CommandError> {
+        let now = self.clock.now();
+        let until = now + TimeDelta::seconds(CLAIM_SECONDS);
+        let due = store::endpoints::claim(&self.database, now, until, BATCH).await?;
+        let count = due.len();
+        if count == 0 {
+            return Ok(0);
+        }
+        let (endpoints, changes) = self.ground(&due).await?;
+        let mut queues: BTreeMap<_, Vec<Delivery>> = BTreeMap::new();
+        for delivery in due {
+            queues.entry((delivery.tenant_id, delivery.endpoint_id)).or_default().push(delivery);
+        }
+        let (endpoints, changes) = (&endpoints, &changes);
+        let visits: Vec<_> = queues
+            .into_iter()
+            .filter_map(|(key, queue)| Some(self.visit(endpoints.get(&key)?, queue, changes)))
+            .collect();
+        let visits = stream::iter(visits).buffer_unordered(CONCURRENCY).collect().await;
+        self.record(visits).await?;
+        Ok(count)
+    }
+
+    async fn ground(
+        &self,
+        due: &[Delivery],
+    ) -> Result<(HashMap<(TenantId, EndpointId), Endpoint>, HashMap<(TenantId, i64), Change>), CommandError> {
+        let tenants = TenantSet::of(due.iter().map(|row| row.tenant_id));
+        let tx = self.database.read(&tenants).await?;
+        let endpoints = store::endpoints::list(&tx).await?;
+        let mut changes = HashMap::new();
+        for tenant in tenants.iter() {
+            let positions: Vec<_> =
+                due.iter().filter(|row| row.tenant_id == tenant).map(|row| row.position).collect();
+            for change in store::changes::at(&tx, tenant, &positions).await? {
+                changes.insert((tenant, change.position), change);
+            }
+        }
+        Ok((endpoints.into_iter().map(|row| ((row.tenant_id, row.endpoint_id), row)).collect(), changes))
+    }
+
+    /// Works an endpoint's queue off, oldest first, up to the first failure.
+    async fn visit(
+        &self,
+        endpoint: &Endpoint,
+        queue: Vec<Delivery>,
+        changes: &HashMap<(TenantId, i64), Change>,
+    ) -> Visit {
+        let mut visit = Visit {
+            endpoint: (endpoint.tenant_id, endpoint.endpoint_id),
+            deliveries: Vec::with_capacity(queue.len()),
+            succeeded: None,
+            gone: false,
+        };
+        for delivery in queue {
+            let now = self.clock.now();
+            if visit.succeeded == Some(false) {
+                let due_at = Some(now + TimeDelta::seconds(BEHIND_FAILURE_SECONDS));
+                visit.deliveries.push(Delivery { due_at, ..delivery });
+                continue;
+            }
+            let outcome = match changes.get(&(delivery.tenant_id, delivery.position)) {
+                Some(change) => self.send(endpoint, &delivery, change, now).await,
+                None => Outcome { status: 0, error: "the change is no longer kept".to_owned() },
+            };
+            visit.succeeded = Some(outcome.is_success());
+            visit.gone |= outcome.is_gone();
+            visit.deliveries.push(after(delivery, &outcome, self.clock.now()));
+        }
+        visit
+    }
+
+    async fn send(&self, endpoint: &Endpoint, delivery: &Delivery, change: &Change, now: DateTime<Utc>) -> Outcome {
+        let body = body(change);
+        let (id, timestamp) = (delivery.event_id.to_string(), now.timestamp());
+        let Some(signature) = signature::sign(&endpoint.secret, &id, timestamp, &body) else {
+            return Outcome { status: 0, error: "the endpoint's secret is damaged".to_owned() };
+        };
+        let outcome =
+            self.client.send(&Webhook { url: endpoint.url.clone(), id, timestamp, signature, body }).await;
+        info!(
+            endpoint.id = %endpoint.endpoint_id, delivery.id = %delivery.delivery_id, status = outcome.status,
+            error = outcome.error, "webhook {} to {}", delivery.event_type, endpoint.endpoint_id
+        );
+        outcome
+    }
+
+    async fn record(&self, visits: Vec<Visit>) -> Result<(), CommandError> {
+        let now = self.clock.now();
+        let tx = self.database.begin_system().await?;
+        let keys: Vec<_> = visits.iter().map(|visit| visit.endpoint).collect();
+        let mut endpoints: HashMap<_, _> = store::endpoints::lock_many(&tx, &keys)
+            .await?
+            .into_iter()
+            .map(|row| ((row.tenant_id, row.endpoint_id), row))
+            .collect();
+        let (mut deliveries, mut touched, mut off) = (Vec::new(), Vec::new(), Vec::new());
+        for visit in visits {
+            // Removed meanwhile, and its deliveries with it.
+            let Some(mut endpoint) = endpoints.remove(&visit.endpoint) else { continue };
+            deliveries.extend(visit.deliveries);
+            let failing_since = match visit.succeeded {
+                Some(true) => None,
+                Some(false) => Some(endpoint.failing_since.unwrap_or(now)),
+                None => endpoint.failing_since,
+            };
+            let failing_for = failing_since.map_or(TimeDelta::zero(), |since| now - since);
+            if endpoint.enabled && (visit.gone || backoff::should_disable(failing_for)) {
+                let reason = if visit.gone { "answered 410 Gone" } else { "nothing succeeded for five days" };
+                off.push((visit.endpoint, reason));
+            }
+            if endpoint.failing_since != failing_since {
+                endpoint.failing_since = failing_since;
+                touched.push(endpoint);
+            }
+        }
+        store::endpoints::save_deliveries(&tx, deliveries).await?;
+        store::endpoints::save(&tx, touched).await?;
+        for ((tenant, id), reason) in off {
+            warn!(endpoint.id = %id, reason, "switched a webhook endpoint off");
+            commands::endpoints::set_enabled(&tx, tenant, id, false, reason).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+/// As the Standard Webhooks specification says: type, timestamp, data.
+fn body(change: &Change) -> String {
+    let data: serde_json::Value = serde_json::from_str(&change.data).unwrap_or_default();
+    let timestamp = change.occurred_at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    serde_json::json!({ "type": change.event_type, "timestamp": timestamp, "data": data }).to_string()
+}
+
+/// What a delivery becomes after a try.
+fn after(row: Delivery, outcome: &Outcome, now: DateTime<Utc>) -> Delivery {
+    let attempts = row.attempts + 1;
+    let (status, due_at) = if outcome.is_success() {
+        ("delivered", None)
+    } else {
+        match backoff::webhook(attempts).filter(|_| !outcome.is_gone()) {
+            Some(wait) => ("pending", Some(now + wait)),
+            None => ("failed", None),
+        }
+    };
+    Delivery {
+        status: status.to_owned(),
+        attempts,
+        last_status: i32::from(outcome.status),
+        last_error: outcome.error.clone(),
+        due_at,
+        ..row
+    }
+}

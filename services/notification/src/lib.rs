@@ -1,0 +1,102 @@
+#![doc = include_str!("../README.md")]
+
+mod api;
+mod audit;
+mod channel;
+mod commands;
+mod config;
+mod domain;
+mod error;
+mod events;
+mod jobs;
+mod migrations;
+mod store;
+mod wake;
+
+use std::{sync::Arc, time::Duration};
+
+use qm_messaging::{MessagingBuilder, MessagingOptions};
+use qm_proto::notification::v1::notification_service_server::NotificationServiceServer;
+use qm_runtime::{
+    Assembly, BuildError, Deps, ServiceDefinition, Stage, Worker, grpc::MAX_MESSAGE_BYTES, operations::Operations,
+};
+use qm_tracking_link::TrackingLinks;
+use tokio_util::sync::CancellationToken;
+
+pub use config::Config;
+pub use migrations::Migrator;
+
+use crate::{
+    api::Api,
+    audit::Audit,
+    channel::{http::WebhookClient, mail::Mailer},
+    jobs::{mails::MailJob, webhooks::WebhookJob},
+    wake::Wake,
+};
+
+/// The notification service.
+#[derive(Debug)]
+pub struct NotificationService;
+
+impl ServiceDefinition for NotificationService {
+    const NAME: &'static str = "notification";
+    const DEFAULTS: &'static str = include_str!("../config.default.toml");
+    type Config = Config;
+    type Migrator = Migrator;
+
+    async fn build(config: Config, deps: Deps) -> Result<Assembly, BuildError> {
+        let wake = Arc::new(Wake::default());
+        let messaging = MessagingBuilder::new(
+            Self::NAME,
+            deps.database.clone(),
+            deps.bus.clone(),
+            deps.clock.clone(),
+            deps.ids.clone(),
+            &deps.entropy,
+            MessagingOptions::default(),
+        );
+        let messaging = events::consume::consume(messaging, &deps.clock, &wake).build();
+        let mails = MailJob {
+            database: deps.database.clone(),
+            clock: deps.clock.clone(),
+            orders: deps.peers.get("order")?,
+            mailer: Mailer::new(config.mail.target()?, config.mail.from.parse()?)?,
+            links: Arc::new(TrackingLinks::new(config.tracking.secret.expose().as_bytes())?),
+            base_url: config.tracking.base_url.clone(),
+            wake: wake.clone(),
+        };
+        let timeout = Duration::from_millis(config.webhooks.timeout_ms);
+        let allow_private_addresses = config.webhooks.allow_private_addresses;
+        let webhooks = WebhookJob {
+            database: deps.database.clone(),
+            clock: deps.clock.clone(),
+            client: WebhookClient::new(timeout, allow_private_addresses)?,
+            wake: wake.clone(),
+        };
+        let stopping = CancellationToken::new();
+        let api = Api {
+            database: deps.database.clone(),
+            clock: deps.clock.clone(),
+            ids: deps.ids,
+            entropy: deps.entropy,
+            wake,
+            allow_private_addresses,
+            stopping: stopping.clone(),
+        };
+        let audit = Audit { database: deps.database, clock: deps.clock };
+        Ok(Assembly::new(Self::NAME)
+            .serve(NotificationServiceServer::new(api).max_decoding_message_size(MAX_MESSAGE_BYTES))
+            .serve(Operations::new(audit, messaging.clone()).into_server())
+            .workers(messaging.tasks())
+            .worker(Worker::new("mails", move |shutdown| mails.run(shutdown)))
+            .worker(Worker::new("webhooks", move |shutdown| webhooks.run(shutdown)))
+            // Watches have no end of their own; without this the gRPC server would wait for them.
+            .worker(
+                Worker::new("watches", async move |shutdown: CancellationToken| {
+                    shutdown.cancelled().await;
+                    stopping.cancel();
+                })
+                .stage(Stage::Ingress),
+            ))
+    }
+}

@@ -1,0 +1,5 @@
+//! The notification service as a program of its own.
+
+fn main() -> std::process::ExitCode {
+    qm_runtime::main::<qm_notification::NotificationService>()
+}

@@ -1,0 +1,28 @@
+//! The last position given out in each tenant; its row is the lock that makes positions follow commits.
+
+use qm_database::TenantEntity;
+use qm_ids::TenantId;
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "change_counter")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: TenantId,
+    pub last_position: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantEntity for Entity {
+    fn tenant_column() -> Column {
+        Column::TenantId
+    }
+
+    fn key_column() -> Column {
+        Column::TenantId
+    }
+}

@@ -1,0 +1,42 @@
+//! Mails to shoppers. The address is not here: it is asked from order when the mail is sent.
+
+use chrono::{DateTime, Utc};
+use qm_database::TenantEntity;
+use qm_ids::{MessageId, OrderId, TenantId};
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "message")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: TenantId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub message_id: MessageId,
+    pub order_id: OrderId,
+    pub template: String,
+    /// The event's public fields, a JSON object.
+    pub data: String,
+    /// pending, sent, failed or skipped.
+    pub status: String,
+    pub attempts: i32,
+    pub last_error: String,
+    /// When the next try is due; none once it is over.
+    pub due_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+    pub sent_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantEntity for Entity {
+    fn tenant_column() -> Column {
+        Column::TenantId
+    }
+
+    fn key_column() -> Column {
+        Column::MessageId
+    }
+}

@@ -1,0 +1,33 @@
+//! Waking those who wait for new rows, so that nothing waits for a poll.
+
+use tokio::sync::{Notify, watch};
+
+/// Woken when changes were recorded.
+#[derive(Debug)]
+pub struct Wake {
+    /// The mail job.
+    pub mails: Notify,
+    /// The webhook job.
+    pub webhooks: Notify,
+    changes: watch::Sender<u64>,
+}
+
+impl Default for Wake {
+    fn default() -> Self {
+        Self { mails: Notify::new(), webhooks: Notify::new(), changes: watch::Sender::new(0) }
+    }
+}
+
+impl Wake {
+    /// Wakes everybody.
+    pub fn all(&self) {
+        self.mails.notify_one();
+        self.webhooks.notify_one();
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Follows the recording of changes.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}

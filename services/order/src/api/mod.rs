@@ -1,0 +1,293 @@
+//! The gRPC server: parse, call, convert.
+
+mod convert;
+mod cursor;
+mod parse;
+mod placing;
+
+use futures::future::BoxFuture;
+use qm_database::{Database, TenantSet};
+use qm_idempotency::{OnceKey, Seen};
+use qm_ids::{HoldId, OrderId, TenantId};
+use qm_proto::order::v1::{
+    BatchGetOrdersRequest, BatchGetOrdersResponse, CancelOrderRequest, CancelOrderResponse, FindOrderRequest,
+    FindOrderResponse, GetOrderRequest, GetOrderResponse, GetSummaryRequest, GetSummaryResponse, GetTimelineRequest,
+    GetTimelineResponse, HoldOrderRequest, HoldOrderResponse, ListOrdersRequest, ListOrdersResponse,
+    PlaceOrdersRequest, PlaceOrdersResponse, ReleaseHoldRequest, ReleaseHoldResponse, StateCount, TenantOrder,
+    order_service_server::OrderService,
+};
+use qm_proto::types::v1::{Actor, Idempotency};
+use qm_refusal::Refusal;
+use qm_runtime::grpc::{GrpcChannel, tenant_of};
+use qm_telemetry::propagation::current_traceparent;
+use tonic::{Request, Response, Status};
+
+use self::placing::Placing;
+use crate::{
+    commands::{self, Cause, Change, Context, Verb},
+    config::PlacingConfig,
+    domain::{self, HoldKind, Order},
+    error::{CommandError, from_database},
+    store,
+};
+
+/// Orders that one call may ask for.
+const MAX_KEYS: usize = 500;
+const MAX_REASON: usize = 500;
+
+/// Serves order's own rpcs.
+#[derive(Debug, Clone)]
+pub struct Api {
+    database: Database,
+    context: Context,
+    placing: Placing,
+}
+
+/// A change that a person waits for.
+struct Asked {
+    tenant: TenantId,
+    order: OrderId,
+    operation: &'static str,
+    command: &'static str,
+    actor: Option<Actor>,
+    idempotency: Option<Idempotency>,
+    expected_revision: i64,
+}
+
+impl Api {
+    /// Must be called inside a tokio runtime.
+    pub fn new(database: Database, context: Context, inventory: GrpcChannel, config: &PlacingConfig) -> Self {
+        let placing = Placing::new(database.clone(), context.clone(), inventory, config);
+        Self { database, context, placing }
+    }
+
+    /// Carries out a verb once per key. `make` makes the verb anew for each try.
+    async fn change(&self, asked: &Asked, make: impl Fn() -> Verb + Send + Sync) -> Result<Order, Status> {
+        let once = OnceKey::new(asked.tenant, asked.operation, asked.idempotency.as_ref())?;
+        let trace = current_traceparent();
+        let (context, once, make, trace) = (&self.context, &once, &make, &trace);
+        let order = self
+            .database
+            .write(&TenantSet::one(asked.tenant), |attempt| -> BoxFuture<'_, Result<Order, CommandError>> {
+                Box::pin(async move {
+                    let tx = attempt.tx();
+                    let key = (asked.tenant, asked.order);
+                    if let Some(once) = once {
+                        match qm_idempotency::look_up(tx, std::slice::from_ref(once)).await?.pop() {
+                            Some(Seen::Answered(_)) => {
+                                let order = store::load_many(tx, &[key]).await?.remove(&key);
+                                return order.ok_or_else(|| Refusal::not_found("order").into());
+                            }
+                            Some(Seen::OtherBody) => return Err(Refusal::idempotency_mismatch().into()),
+                            Some(Seen::New) | None => {}
+                        }
+                    }
+                    let change = Change {
+                        key,
+                        command: asked.command,
+                        cause: Cause { event: None, trace: trace.clone(), actor: parse::actor(asked.actor.as_ref()) },
+                        expected_revision: asked.expected_revision,
+                        verb: make(),
+                    };
+                    let outcome = commands::change(context, tx, vec![change]).await?.pop();
+                    let order = outcome.ok_or_else(|| Refusal::not_found("order"))??;
+                    if let Some(once) = once {
+                        qm_idempotency::store(tx, vec![(once.clone(), Vec::new())], context.clock.now()).await?;
+                    }
+                    Ok(order)
+                })
+            })
+            .await?;
+        Ok(order)
+    }
+
+    async fn load(&self, tenant: TenantId, order: OrderId) -> Result<Order, Status> {
+        let tx = self.database.read(&TenantSet::one(tenant)).await.map_err(|error| from_database(&error))?;
+        let mut found =
+            store::load_many(&tx, &[(tenant, order)]).await.map_err(|error| from_database(&error))?;
+        found.remove(&(tenant, order)).ok_or_else(|| Refusal::not_found("order").into())
+    }
+}
+
+#[tonic::async_trait]
+impl OrderService for Api {
+    async fn place_orders(
+        &self,
+        request: Request<PlaceOrdersRequest>,
+    ) -> Result<Response<PlaceOrdersResponse>, Status> {
+        let tenant = tenant_of(&request)?;
+        let results = self.placing.place(tenant, request.into_inner()).await?;
+        Ok(Response::new(PlaceOrdersResponse { results }))
+    }
+
+    async fn get_order(&self, request: Request<GetOrderRequest>) -> Result<Response<GetOrderResponse>, Status> {
+        let tenant = tenant_of(&request)?;
+        let order = self.load(tenant, parse::id("order_id", &request.into_inner().order_id)?).await?;
+        Ok(Response::new(GetOrderResponse { order: Some(convert::order(&order)) }))
+    }
+
+    async fn batch_get_orders(
+        &self,
+        request: Request<BatchGetOrdersRequest>,
+    ) -> Result<Response<BatchGetOrdersResponse>, Status> {
+        let keys = request.into_inner().keys;
+        if keys.len() > MAX_KEYS {
+            return Err(Refusal::invalid("keys", "too_many", format!("must be at most {MAX_KEYS}")).into());
+        }
+        let keys = keys
+            .iter()
+            .enumerate()
+            .map(|(index, key)| {
+                let within = |refusal: Refusal| refusal.within(&format!("keys[{index}]"));
+                let tenant: TenantId = parse::id("tenant_id", &key.tenant_id).map_err(within)?;
+                Ok((tenant, parse::id("order_id", &key.order_id).map_err(within)?))
+            })
+            .collect::<Result<Vec<_>, Refusal>>()?;
+        let tenants = TenantSet::of(keys.iter().map(|(tenant, _)| *tenant));
+        let tx = self.database.read(&tenants).await.map_err(|error| from_database(&error))?;
+        let found = store::load_many(&tx, &keys).await.map_err(|error| from_database(&error))?;
+        let orders = found
+            .iter()
+            .map(|((tenant, _), order)| TenantOrder {
+                tenant_id: tenant.to_string(),
+                order: Some(convert::order(order)),
+            })
+            .collect();
+        Ok(Response::new(BatchGetOrdersResponse { orders }))
+    }
+
+    async fn list_orders(&self, request: Request<ListOrdersRequest>) -> Result<Response<ListOrdersResponse>, Status> {
+        let tenant = tenant_of(&request)?;
+        let request = request.into_inner();
+        let (limit, filter) = parse::filter(&request)?;
+        let mut orders = store::list(&self.database, tenant, &filter, limit + 1)
+            .await
+            .map_err(|error| from_database(&error))?;
+        let next_cursor = cursor::cut(&mut orders, limit);
+        Ok(Response::new(ListOrdersResponse { orders: orders.iter().map(convert::order).collect(), next_cursor }))
+    }
+
+    async fn find_order(&self, request: Request<FindOrderRequest>) -> Result<Response<FindOrderResponse>, Status> {
+        let tenant = tenant_of(&request)?;
+        let request = request.into_inner();
+        let email = request.email.trim().to_lowercase();
+        if email.is_empty() {
+            return Err(Refusal::invalid("email", "required", "must not be empty").into());
+        }
+        let found = store::find_by_number(&self.database, tenant, request.number, &email)
+            .await
+            .map_err(|error| from_database(&error))?;
+        let order = found.ok_or_else(|| Refusal::not_found("order"))?;
+        Ok(Response::new(FindOrderResponse { order: Some(convert::order(&order)) }))
+    }
+
+    async fn cancel_order(
+        &self,
+        request: Request<CancelOrderRequest>,
+    ) -> Result<Response<CancelOrderResponse>, Status> {
+        let tenant = tenant_of(&request)?;
+        let request = request.into_inner();
+        parse::text("reason", &request.reason, MAX_REASON)?;
+        let asked = Asked {
+            tenant,
+            order: parse::id("order_id", &request.order_id)?,
+            operation: "orders.cancel",
+            command: "cancel",
+            actor: request.actor,
+            idempotency: request.idempotency,
+            expected_revision: request.expected_revision,
+        };
+        let reason = request.reason;
+        let order = self
+            .change(&asked, || {
+                let reason = reason.clone();
+                Box::new(move |step| domain::cancel(step, &reason))
+            })
+            .await?;
+        Ok(Response::new(CancelOrderResponse { order: Some(convert::order(&order)) }))
+    }
+
+    async fn hold_order(&self, request: Request<HoldOrderRequest>) -> Result<Response<HoldOrderResponse>, Status> {
+        let tenant = tenant_of(&request)?;
+        let request = request.into_inner();
+        parse::text("reason", &request.reason, MAX_REASON)?;
+        let kind = HoldKind::parse(&request.kind)?;
+        let actor = parse::actor(request.actor.as_ref());
+        let order: OrderId = parse::id("order_id", &request.order_id)?;
+        // A repeated request must name the same hold: with a key it derives from the key.
+        let hold: HoldId = match request.idempotency.as_ref().filter(|once| !once.key.is_empty()) {
+            Some(once) => qm_ids::derive(order.as_uuid(), &format!("hold/{}", once.key), 0),
+            None => self.context.ids.next(),
+        };
+        let asked = Asked {
+            tenant,
+            order,
+            operation: "orders.hold",
+            command: "hold",
+            actor: request.actor,
+            idempotency: request.idempotency,
+            expected_revision: request.expected_revision,
+        };
+        let reason = request.reason;
+        let order = self
+            .change(&asked, || {
+                let (reason, actor) = (reason.clone(), actor.clone());
+                Box::new(move |step| domain::hold(step, hold, kind, &reason, actor))
+            })
+            .await?;
+        Ok(Response::new(HoldOrderResponse { order: Some(convert::order(&order)), hold_id: hold.to_string() }))
+    }
+
+    async fn release_hold(
+        &self,
+        request: Request<ReleaseHoldRequest>,
+    ) -> Result<Response<ReleaseHoldResponse>, Status> {
+        let tenant = tenant_of(&request)?;
+        let request = request.into_inner();
+        let hold: Option<HoldId> = match request.hold_id.as_str() {
+            "" => None,
+            text => Some(parse::id("hold_id", text)?),
+        };
+        let asked = Asked {
+            tenant,
+            order: parse::id("order_id", &request.order_id)?,
+            operation: "orders.release_hold",
+            command: "release_hold",
+            actor: request.actor,
+            idempotency: request.idempotency,
+            expected_revision: request.expected_revision,
+        };
+        let order =
+            self.change(&asked, || Box::new(move |step| domain::release_hold(step, hold))).await?;
+        Ok(Response::new(ReleaseHoldResponse { order: Some(convert::order(&order)) }))
+    }
+
+    async fn get_timeline(
+        &self,
+        request: Request<GetTimelineRequest>,
+    ) -> Result<Response<GetTimelineResponse>, Status> {
+        let tenant = tenant_of(&request)?;
+        let order: OrderId = parse::id("order_id", &request.into_inner().order_id)?;
+        let rows =
+            store::timeline(&self.database, tenant, order).await.map_err(|error| from_database(&error))?;
+        // Every order has at least the entry of its placing.
+        if rows.is_empty() {
+            return Err(Refusal::not_found("order").into());
+        }
+        Ok(Response::new(GetTimelineResponse { entries: rows.iter().map(convert::entry).collect() }))
+    }
+
+    async fn get_summary(&self, request: Request<GetSummaryRequest>) -> Result<Response<GetSummaryResponse>, Status> {
+        let tenant = tenant_of(&request)?;
+        let summary = store::summary(&self.database, tenant).await.map_err(|error| from_database(&error))?;
+        let counts = |counts: Vec<(String, i64)>| {
+            counts.into_iter().map(|(state, count)| StateCount { state, count }).collect()
+        };
+        Ok(Response::new(GetSummaryResponse {
+            orders: counts(summary.orders),
+            units: counts(summary.units),
+            split_orders: summary.split_orders,
+            sourced_orders: summary.sourced_orders,
+        }))
+    }
+}

@@ -1,0 +1,5 @@
+//! The order service as a program of its own.
+
+fn main() -> std::process::ExitCode {
+    qm_runtime::main::<qm_order::OrderService>()
+}

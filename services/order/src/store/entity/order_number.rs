@@ -1,0 +1,28 @@
+//! The last number given out in each tenant.
+
+use qm_database::TenantEntity;
+use qm_ids::TenantId;
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "order_number")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: TenantId,
+    pub last_number: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantEntity for Entity {
+    fn tenant_column() -> Column {
+        Column::TenantId
+    }
+
+    fn key_column() -> Column {
+        Column::TenantId
+    }
+}
