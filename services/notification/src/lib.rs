@@ -15,7 +15,7 @@ mod wake;
 
 use std::{sync::Arc, time::Duration};
 
-use qm_messaging::{MessagingBuilder, MessagingOptions};
+use qm_messaging::MessagingBuilder;
 use qm_proto::notification::v1::notification_service_server::NotificationServiceServer;
 use qm_runtime::{
     Assembly, BuildError, Deps, ServiceDefinition, Stage, Worker, grpc::MAX_MESSAGE_BYTES, operations::Operations,
@@ -53,7 +53,7 @@ impl ServiceDefinition for NotificationService {
             deps.clock.clone(),
             deps.ids.clone(),
             &deps.entropy,
-            MessagingOptions::default(),
+            config.bus.messaging(),
         );
         let messaging = events::consume::consume(messaging, &deps.clock, &wake).build();
         let mails = MailJob {

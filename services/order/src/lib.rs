@@ -12,7 +12,7 @@ mod migrations;
 mod store;
 
 use chrono::TimeDelta;
-use qm_messaging::{MessagingBuilder, MessagingOptions};
+use qm_messaging::MessagingBuilder;
 use qm_proto::order::v1::order_service_server::OrderServiceServer;
 use qm_runtime::{
     Assembly, BuildError, Deps, ServiceDefinition, Worker, grpc::MAX_MESSAGE_BYTES, operations::Operations,
@@ -41,7 +41,7 @@ impl ServiceDefinition for OrderService {
             deps.clock.clone(),
             deps.ids.clone(),
             &deps.entropy,
-            MessagingOptions::default(),
+            config.bus.messaging(),
         );
         let context = Context {
             clock: deps.clock.clone(),

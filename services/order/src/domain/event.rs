@@ -1,7 +1,7 @@
 //! What can happen to an order, and how the order is then.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use qm_ids::{FulfilmentId, HoldId, PlanId, ReservationId};
+use qm_ids::{FulfilmentId, HoldId, LocationId, PlanId, ReservationId};
 
 use super::{
     order::{Attempt, AttemptState, Exclusion, Fulfilment, FulfilmentState, Hold, LineUnits, Order, RecallIntent},
@@ -73,6 +73,8 @@ pub enum Event {
     },
     /// Units wait for stock.
     Backordered {
+        /// The attempt that found nothing.
+        attempt: i32,
         /// The units.
         units: Vec<UnitRange>,
         /// True when they had waited before.
@@ -84,6 +86,15 @@ pub enum Event {
         fulfilment: Fulfilment,
         /// Its units.
         units: Vec<UnitRange>,
+    },
+    /// A claim was broken before it was told that it stood.
+    BrokenEarly {
+        /// The attempt whose plan it was for.
+        attempt: i32,
+        /// Where.
+        location: LocationId,
+        /// The units.
+        units: LineUnits,
     },
     /// The promise of the plans that stand.
     PromiseChanged {
@@ -119,6 +130,8 @@ pub enum Event {
     RecallRefused {
         /// Which.
         fulfilment: FulfilmentId,
+        /// What was to become of the units.
+        intent: RecallIntent,
     },
     /// Nothing of a fulfilment is left to do.
     FulfilmentEnded {
@@ -146,7 +159,7 @@ pub enum Event {
         /// Its plan.
         plan: PlanId,
         /// The units by location; empty for all.
-        units: Vec<(qm_ids::LocationId, LineUnits)>,
+        units: Vec<(LocationId, LineUnits)>,
         /// Why.
         reason: ReleaseReason,
     },
@@ -184,6 +197,8 @@ impl Order {
                     reason: *reason,
                     rejections: *rejections,
                     exclusions: exclusions.clone(),
+                    told_unfillable: false,
+                    broken: Vec::new(),
                     state: AttemptState::Pending { asks: 1, due_at: *due_at },
                 });
             }
@@ -192,10 +207,15 @@ impl Order {
                 AttemptState::Closed => AttemptState::Closed,
             }),
             Event::AttemptClosed { attempt } => self.change_attempt(*attempt, |_| AttemptState::Closed),
-            Event::Backordered { units, .. } => self.change(units, |piece| {
-                piece.bucket = Bucket::Backordered;
-                piece.source = None;
-            }),
+            Event::Backordered { attempt, units, .. } => {
+                for known in self.attempts.iter_mut().filter(|known| known.number == *attempt) {
+                    known.told_unfillable = true;
+                }
+                self.change(units, |piece| {
+                    piece.bucket = Bucket::Backordered;
+                    piece.source = None;
+                });
+            }
             Event::FulfilmentPlanned { fulfilment, units } => {
                 let source = Source {
                     plan: fulfilment.plan,
@@ -208,6 +228,11 @@ impl Order {
                     piece.bucket = Bucket::Allocated;
                     piece.source = Some(source);
                 });
+            }
+            Event::BrokenEarly { attempt, location, units } => {
+                for known in self.attempts.iter_mut().filter(|known| known.number == *attempt) {
+                    known.broken.push((*location, units.clone()));
+                }
             }
             Event::PromiseChanged { promise } => self.current_promise = *promise,
             Event::Allocated => self.told_allocated = true,
@@ -232,8 +257,8 @@ impl Order {
                     due_at: *due_at,
                 });
             }
-            Event::RecallRefused { fulfilment } => {
-                self.change_fulfilment(*fulfilment, |_| FulfilmentState::RecallRefused);
+            Event::RecallRefused { fulfilment, intent } => {
+                self.change_fulfilment(*fulfilment, |_| FulfilmentState::RecallRefused { intent: *intent });
             }
             Event::FulfilmentEnded { fulfilment } => {
                 self.change_fulfilment(*fulfilment, |_| FulfilmentState::Ended);

@@ -46,12 +46,19 @@ pub fn record_rejected(
         RejectReason::Declined => ReleaseReason::Declined,
     };
     release_units(step, &known, &ranges, release_reason);
-    let exclusions = step
+    // With those of the attempt that led here, or two locations that decline would be asked in turn for ever.
+    let mut exclusions: Vec<Exclusion> = step
         .order()
-        .units_of(&ranges)
-        .into_iter()
-        .map(|units| Exclusion { location: known.location, item: Some(units.item) })
+        .pieces()
+        .filter(|(_, piece)| piece.source.is_some_and(|source| source.fulfilment == fulfilment))
+        .filter_map(|(_, piece)| step.order().attempt(piece.attempt))
+        .flat_map(|attempt| attempt.exclusions.iter().copied())
         .collect();
+    let rejected = step.order().units_of(&ranges);
+    exclusions
+        .extend(rejected.iter().map(|units| Exclusion { location: known.location, item: Some(units.item) }));
+    exclusions.sort_unstable();
+    exclusions.dedup();
     let outcome = if is_cancelled(&known) {
         cancel(step, ranges);
         "cancelled".to_owned()
@@ -64,10 +71,15 @@ pub fn record_rejected(
     outcome
 }
 
-/// A recall came in time.
-pub fn record_cancelled(step: &mut Step, fulfilment: FulfilmentId) -> String {
+/// A recall came in time for these units; none named means all. Others may have left before, and their issue may be told
+/// later than this.
+pub fn record_cancelled(step: &mut Step, fulfilment: FulfilmentId, units: &[LineUnits]) -> String {
     let Some(known) = step.order().fulfilment(fulfilment).cloned() else { return unknown(fulfilment) };
-    let ranges = units_in_work(step.order(), fulfilment);
+    let ranges = if units.is_empty() {
+        units_in_work(step.order(), fulfilment)
+    } else {
+        pick(step, fulfilment, units, |bucket| bucket == Bucket::InFulfilment)
+    };
     if ranges.is_empty() {
         return "nothing of it is in fulfilment".to_owned();
     }
@@ -87,8 +99,8 @@ pub fn record_cancelled(step: &mut Step, fulfilment: FulfilmentId) -> String {
 /// A recall came too late: the units go out.
 pub fn record_recall_refused(step: &mut Step, fulfilment: FulfilmentId) -> String {
     let Some(known) = step.order().fulfilment(fulfilment) else { return unknown(fulfilment) };
-    if let FulfilmentState::Recalling { .. } = known.state {
-        step.emit(Event::RecallRefused { fulfilment });
+    if let FulfilmentState::Recalling { intent, .. } = known.state {
+        step.emit(Event::RecallRefused { fulfilment, intent });
         return "too late, the units go out".to_owned();
     }
     "no recall is under way".to_owned()
@@ -181,8 +193,14 @@ fn release_units(step: &mut Step, fulfilment: &Fulfilment, ranges: &[UnitRange],
     release(step, fulfilment.reservation, fulfilment.plan, units, reason);
 }
 
+/// True when the shopper cancelled what this work is for, also when the recall came too late: whatever of it comes back
+/// is not looked for elsewhere.
 fn is_cancelled(fulfilment: &Fulfilment) -> bool {
-    matches!(fulfilment.state, FulfilmentState::Recalling { intent: RecallIntent::Cancel, .. })
+    matches!(
+        fulfilment.state,
+        FulfilmentState::Recalling { intent: RecallIntent::Cancel, .. }
+            | FulfilmentState::RecallRefused { intent: RecallIntent::Cancel }
+    )
 }
 
 fn cancel(step: &mut Step, units: Vec<UnitRange>) {

@@ -176,6 +176,10 @@ pub struct Attempt {
     pub rejections: i32,
     /// Where not to look.
     pub exclusions: Vec<Exclusion>,
+    /// True once it was told what no location can fill: told again, it means the same units.
+    pub told_unfillable: bool,
+    /// Units whose claim was broken before the reservation was told of.
+    pub broken: Vec<(LocationId, LineUnits)>,
     /// How it stands.
     pub state: AttemptState,
 }
@@ -250,7 +254,10 @@ pub enum FulfilmentState {
         due_at: DateTime<Utc>,
     },
     /// It was too late for a recall.
-    RecallRefused,
+    RecallRefused {
+        /// What was to become of the units.
+        intent: RecallIntent,
+    },
     /// Nothing of it is left to do.
     Ended,
 }

@@ -99,6 +99,10 @@ pub fn record_reserved(step: &mut Step, reservation: &Reservation) -> String {
         format!("{planned} fulfilments planned, unwanted units released")
     };
     update_promise(step);
+    let broken = step.order().attempt(reservation.attempt).map(|attempt| attempt.broken.clone()).unwrap_or_default();
+    for (location, units) in broken {
+        source_again(step, reservation.id, location, &units);
+    }
     request_fulfilments(step);
     step.settle("");
     outcome
@@ -133,7 +137,8 @@ pub fn record_rejected(step: &mut Step, attempt: i32, shortages: &[(LocationId, 
     };
     let rejections = known.rejections + 1;
     let outcome = if rejections >= MAX_REJECTIONS {
-        backorder(step, units, known.reason == SourcingReason::Backorder);
+        let again = known.reason == SourcingReason::Backorder;
+        step.emit(Event::Backordered { attempt, units, again });
         format!("rejected {rejections} times in a row, backordered")
     } else {
         let mut exclusions = known.exclusions;
@@ -161,12 +166,13 @@ pub fn record_unfillable(step: &mut Step, attempt: i32, units: &[LineUnits]) -> 
     // the same pieces.
     let ranges: Vec<UnitRange> =
         units.iter().flat_map(|units| pick_last(step.order(), units.line, units.quantity, open)).collect();
-    if ranges.is_empty() {
-        return format!("attempt {attempt} was superseded");
+    let known = step.order().attempt(attempt);
+    if ranges.is_empty() || known.is_none_or(|known| known.told_unfillable) {
+        return format!("attempt {attempt} was superseded, or told this before");
     }
     let count: i64 = ranges.iter().map(UnitRange::quantity).sum();
-    let again = step.order().attempt(attempt).is_some_and(|known| known.reason == SourcingReason::Backorder);
-    backorder(step, ranges, again);
+    let again = known.is_some_and(|known| known.reason == SourcingReason::Backorder);
+    step.emit(Event::Backordered { attempt, units: ranges, again });
     step.settle("");
     format!("{count} units backordered")
 }
@@ -199,19 +205,16 @@ pub fn record_broken(
     location: LocationId,
     units: &LineUnits,
 ) -> String {
+    if !step.order().fulfilments.iter().any(|known| known.reservation == reservation) {
+        return remember_broken(step, reservation, location, units);
+    }
     let backed = |piece: &super::Piece| {
         piece.source.is_some_and(|source| source.reservation == reservation && source.location == location)
     };
-    let allocated = step.order().pick(units.line, units.quantity, |piece| {
-        piece.bucket == Bucket::Allocated && backed(piece)
-    });
-    let moved: i64 = allocated.iter().map(UnitRange::quantity).sum();
+    let moved = source_again(step, reservation, location, units);
     let mut outcome = Vec::new();
     if moved > 0 {
-        let next =
-            request_sources(step, allocated, SourcingReason::ReservationBroken, 0, Vec::new());
-        outcome.push(format!("{moved} units lost their stock, attempt {next} asked for"));
-        end_empty_fulfilments(step);
+        outcome.push(format!("{moved} units lost their stock, another source is asked for"));
     }
     if moved < units.quantity {
         // A location works on the rest. Whether it can still stop, it must say.
@@ -231,6 +234,38 @@ pub fn record_broken(
     }
     step.settle("");
     if outcome.is_empty() { "nothing is left of it".to_owned() } else { outcome.join(", ") }
+}
+
+/// The claim is not known yet: its reservation is told later than its break. Kept with the attempt that it answers.
+fn remember_broken(
+    step: &mut Step,
+    reservation: ReservationId,
+    location: LocationId,
+    units: &LineUnits,
+) -> String {
+    let order = step.order().id;
+    let answers = |attempt: i32| {
+        let plan: PlanId = derive(order.as_uuid(), "plan", attempt.unsigned_abs().into());
+        derive::<ReservationId>(plan.as_uuid(), "reservation", 0) == reservation
+    };
+    let pending = step.order().attempts.iter().map(|attempt| attempt.number).find(|number| answers(*number));
+    let Some(attempt) = pending else { return "no such claim".to_owned() };
+    step.emit(Event::BrokenEarly { attempt, location, units: units.clone() });
+    format!("attempt {attempt} lost {} units before it was reserved", units.quantity)
+}
+
+/// Looks elsewhere for allocated units that lost their claim. Returns how many those are.
+fn source_again(step: &mut Step, reservation: ReservationId, location: LocationId, units: &LineUnits) -> i64 {
+    let allocated = step.order().pick(units.line, units.quantity, |piece| {
+        piece.bucket == Bucket::Allocated
+            && piece.source.is_some_and(|source| source.reservation == reservation && source.location == location)
+    });
+    let count = allocated.iter().map(UnitRange::quantity).sum();
+    if count > 0 {
+        request_sources(step, allocated, SourcingReason::ReservationBroken, 0, Vec::new());
+        end_empty_fulfilments(step);
+    }
+    count
 }
 
 /// Asks routing for units: mints an attempt. Returns its number.
@@ -264,7 +299,7 @@ pub(super) fn recall(step: &mut Step, fulfilment: FulfilmentId, intent: RecallIn
     let may = match known.state {
         FulfilmentState::Requested { .. } | FulfilmentState::Opened => true,
         FulfilmentState::Recalling { intent: known, .. } => known < intent,
-        FulfilmentState::Planned | FulfilmentState::RecallRefused | FulfilmentState::Ended => false,
+        FulfilmentState::Planned | FulfilmentState::RecallRefused { .. } | FulfilmentState::Ended => false,
     };
     if may {
         let due_at = step.ask_again_at();
@@ -330,10 +365,6 @@ fn update_promise(step: &mut Step) {
     if promise.is_some() && promise != step.order().current_promise {
         step.emit(Event::PromiseChanged { promise });
     }
-}
-
-fn backorder(step: &mut Step, units: Vec<UnitRange>, again: bool) {
-    step.emit(Event::Backordered { units, again });
 }
 
 fn open_units(order: &Order, attempt: i32) -> Vec<UnitRange> {

@@ -22,7 +22,7 @@ impl Order {
             FulfilmentState::Requested { due_at, .. } | FulfilmentState::Recalling { due_at, .. } => Some(due_at),
             FulfilmentState::Planned
             | FulfilmentState::Opened
-            | FulfilmentState::RecallRefused
+            | FulfilmentState::RecallRefused { .. }
             | FulfilmentState::Ended => None,
         });
         attempts.chain(fulfilments).min()

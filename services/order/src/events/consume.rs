@@ -180,7 +180,8 @@ fn declined(event: &shipping::FulfilmentRejected) -> Result<Option<(OrderId, Ver
 
 fn cancelled(event: &shipping::FulfilmentCancelled) -> Result<Option<(OrderId, Verb)>, HandleError> {
     let (order, id) = named(event.fulfilment.as_ref())?;
-    Ok(Some((order, verb(move |step| domain::record_cancelled(step, id)))))
+    let units = units(&event.units)?;
+    Ok(Some((order, verb(move |step| domain::record_cancelled(step, id, &units)))))
 }
 
 fn recall_refused(event: &shipping::FulfilmentRecallRefused) -> Result<Option<(OrderId, Verb)>, HandleError> {

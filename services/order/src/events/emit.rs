@@ -53,7 +53,7 @@ impl Writer<'_> {
                     .collect();
                 self.new(&self.sourcing(*attempt, known.reason, &known.exclusions, &units))
             }
-            Event::Backordered { units, again } => {
+            Event::Backordered { units, again, .. } => {
                 let payload =
                     proto::Backordered { order_id, revision, units: self.ranges(units) };
                 // Shoppers are told once; inventory must know each time.
@@ -101,6 +101,7 @@ impl Writer<'_> {
             Event::UnitsCancelled { .. }
             | Event::AttemptClosed { .. }
             | Event::FulfilmentPlanned { .. }
+            | Event::BrokenEarly { .. }
             | Event::PromiseChanged { .. }
             | Event::FulfilmentOpened { .. }
             | Event::RecallRefused { .. }

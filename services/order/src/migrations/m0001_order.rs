@@ -67,7 +67,8 @@ CREATE INDEX piece_reservation ON piece (tenant_id, reservation_id, line_id, ite
 CREATE INDEX piece_bucket ON piece (tenant_id, bucket);
 CREATE TABLE attempt (
     tenant_id UUID NOT NULL, order_id UUID NOT NULL, number integer NOT NULL, reason text NOT NULL,
-    rejections integer NOT NULL, exclusions text NOT NULL, asks integer NOT NULL, due_at TIME,
+    rejections integer NOT NULL, exclusions text NOT NULL, told_unfillable boolean NOT NULL, broken text NOT NULL,
+    asks integer NOT NULL, due_at TIME,
     PRIMARY KEY (tenant_id, order_id, number),
     FOREIGN KEY (tenant_id, order_id) REFERENCES orders (tenant_id, order_id));
 CREATE TABLE fulfilment (

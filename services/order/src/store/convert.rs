@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::entity::{attempt, fulfilment, hold, line, order, piece, timeline};
 use crate::domain::{
     Address, Attempt, AttemptState, Bucket, Customer, Entry, Exclusion, Fee, Fulfilment, FulfilmentState, Hold,
-    HoldKind, Kind, Line, Order, Piece, RecallIntent, Source, SourcingReason,
+    HoldKind, Kind, Line, LineUnits, Order, Piece, RecallIntent, Source, SourcingReason,
 };
 
 /// An address in its column.
@@ -28,6 +28,9 @@ struct StoredAddress {
     phone: String,
     point: Option<(f64, f64)>,
 }
+
+/// A broken claim in its column.
+type StoredBreak = (LocationId, LineId, ItemId, i64);
 
 /// A row that no version of this service writes.
 fn damaged(what: impl std::fmt::Display) -> Error {
@@ -139,6 +142,11 @@ fn piece_row(order: &Order, line: &Line, piece: &Piece) -> piece::Model {
 fn attempt_row(order: &Order, attempt: &Attempt) -> Result<attempt::Model, Error> {
     let exclusions: Vec<(LocationId, Option<ItemId>)> =
         attempt.exclusions.iter().map(|exclusion| (exclusion.location, exclusion.item)).collect();
+    let broken: Vec<StoredBreak> = attempt
+        .broken
+        .iter()
+        .map(|(location, units)| (*location, units.line, units.item, units.quantity))
+        .collect();
     let (asks, due_at) = match attempt.state {
         AttemptState::Pending { asks, due_at } => (asks, Some(due_at)),
         AttemptState::Closed => (0, None),
@@ -150,6 +158,8 @@ fn attempt_row(order: &Order, attempt: &Attempt) -> Result<attempt::Model, Error
         reason: REASONS.iter().find(|(it, _)| *it == attempt.reason).map_or("", |(_, word)| word).to_owned(),
         rejections: attempt.rejections,
         exclusions: serde_json::to_string(&exclusions).map_err(damaged)?,
+        told_unfillable: attempt.told_unfillable,
+        broken: serde_json::to_string(&broken).map_err(damaged)?,
         asks,
         due_at,
     })
@@ -166,7 +176,8 @@ fn fulfilment_row(order: &Order, fulfilment: &Fulfilment, position: i32) -> fulf
         FulfilmentState::Recalling { intent: RecallIntent::Resource, asks, due_at } => {
             ("recalling_to_resource", asks, Some(due_at))
         }
-        FulfilmentState::RecallRefused => ("recall_refused", 0, None),
+        FulfilmentState::RecallRefused { intent: RecallIntent::Cancel } => ("cancel_refused", 0, None),
+        FulfilmentState::RecallRefused { intent: RecallIntent::Resource } => ("recall_refused", 0, None),
         FulfilmentState::Ended => ("ended", 0, None),
     };
     fulfilment::Model {
@@ -311,12 +322,18 @@ fn piece(row: &piece::Model) -> Result<Piece, Error> {
 fn attempt(row: &attempt::Model) -> Result<Attempt, Error> {
     let exclusions: Vec<(LocationId, Option<ItemId>)> =
         serde_json::from_str(&row.exclusions).map_err(damaged)?;
+    let broken: Vec<StoredBreak> = serde_json::from_str(&row.broken).map_err(damaged)?;
     let reason = REASONS.iter().find(|(_, word)| *word == row.reason).map(|(reason, _)| *reason);
     Ok(Attempt {
         number: row.number,
         reason: reason.ok_or_else(|| damaged(&row.reason))?,
         rejections: row.rejections,
         exclusions: exclusions.into_iter().map(|(location, item)| Exclusion { location, item }).collect(),
+        told_unfillable: row.told_unfillable,
+        broken: broken
+            .into_iter()
+            .map(|(location, line, item, quantity)| (location, LineUnits { line, item, quantity }))
+            .collect(),
         state: row
             .due_at
             .map_or(AttemptState::Closed, |due_at| AttemptState::Pending { asks: row.asks, due_at }),
@@ -333,7 +350,8 @@ fn fulfilment(row: fulfilment::Model) -> Result<Fulfilment, Error> {
         "opened" => FulfilmentState::Opened,
         "recalling_to_cancel" => recalling(RecallIntent::Cancel, due(row.due_at)?),
         "recalling_to_resource" => recalling(RecallIntent::Resource, due(row.due_at)?),
-        "recall_refused" => FulfilmentState::RecallRefused,
+        "cancel_refused" => FulfilmentState::RecallRefused { intent: RecallIntent::Cancel },
+        "recall_refused" => FulfilmentState::RecallRefused { intent: RecallIntent::Resource },
         "ended" => FulfilmentState::Ended,
         other => return Err(damaged(other)),
     };

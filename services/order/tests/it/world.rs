@@ -28,6 +28,8 @@ use qm_telemetry::metrics::Metrics;
 use tokio_util::sync::CancellationToken;
 
 const DEADLINE: Duration = Duration::from_secs(20);
+/// Small: a server sets a stream's bytes aside, and every test has streams of its own.
+const STREAM_BYTES: u64 = 4 << 20;
 
 pub(crate) struct World {
     pub(crate) client: OrderServiceClient<GrpcChannel>,
@@ -71,7 +73,10 @@ impl World {
                 format!("sqlite://{}", folder.path().join("order.sqlite").display()),
                 format!("sqlite://{}", folder.path().join("bus.sqlite").display()),
             ),
-            Some((postgres, nats)) => (new_database(postgres, &ids).await, nats.clone()),
+            Some((postgres, nats)) => {
+                let namespace = ids.next::<EventId>().as_uuid().simple().to_string();
+                (new_database(postgres, &ids).await, format!("{nats}/{namespace}"))
+            }
         };
         let database = Database::open(&database_url, &DatabaseOptions::default()).await.unwrap();
         database.migrate::<Migrator>().await.unwrap();
@@ -80,10 +85,10 @@ impl World {
             let subjects =
                 stream.subjects.iter().map(|subject| Envelope::subject(&format!("{subject}.>"))).collect();
             let spec =
-                StreamSpec { name: stream.name.to_owned(), subjects, max_bytes: 1 << 30, replicas: 1 };
+                StreamSpec { name: stream.name.to_owned(), subjects, max_bytes: STREAM_BYTES, replicas: 1 };
             bus.declare_stream(&spec).await.unwrap();
         }
-        let text = format!("[database]\nurl = {database_url:?}\n[bus]\nurl = {bus_url:?}\n[grpc]\nlisten = \"\"\n[admin]\nlisten = \"\"\n");
+        let text = format!("[database]\nurl = {database_url:?}\n[bus]\nurl = {bus_url:?}\nstream_max_bytes = {STREAM_BYTES}\n[grpc]\nlisten = \"\"\n[admin]\nlisten = \"\"\n");
         let config: <OrderService as ServiceDefinition>::Config = Loader::new("order", OrderService::DEFAULTS)
             .unwrap()
             .toml("the test", &text)

@@ -37,6 +37,39 @@ const OLDEST_SERVER: (u64, u64) = (2, 9);
 pub struct JetStreamBus {
     client: Client,
     context: Context,
+    namespace: Namespace,
+}
+
+/// Keeps several installations on one server apart: it stands before stream names and subjects.
+#[derive(Debug, Clone, Default)]
+struct Namespace(Option<String>);
+
+impl Namespace {
+    fn stream(&self, name: &str) -> String {
+        self.0.as_ref().map_or_else(|| name.to_owned(), |space| format!("{space}_{name}"))
+    }
+
+    fn subject(&self, subject: &str) -> String {
+        self.0.as_ref().map_or_else(|| subject.to_owned(), |space| format!("{space}.{subject}"))
+    }
+
+    fn without<'s>(&self, subject: &'s str) -> &'s str {
+        let rest = self.0.as_ref().and_then(|space| subject.strip_prefix(space.as_str())?.strip_prefix('.'));
+        rest.unwrap_or(subject)
+    }
+}
+
+/// Splits `nats://HOST:PORT/NAMESPACE`.
+fn split(url: &str) -> Result<(&str, Namespace), BusError> {
+    let Some((scheme, rest)) = url.split_once("://") else { return Ok((url, Namespace::default())) };
+    let Some((_, space)) = rest.split_once('/').filter(|(_, space)| !space.is_empty()) else {
+        return Ok((url, Namespace::default()));
+    };
+    if !space.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(BusError::Misconfigured(format!("namespace {space:?}: letters and digits only")));
+    }
+    let server = &url[..scheme.len() + 3 + rest.len() - space.len() - 1];
+    Ok((server, Namespace(Some(space.to_owned()))))
 }
 
 fn unavailable(error: impl std::fmt::Display) -> BusError {
@@ -44,8 +77,10 @@ fn unavailable(error: impl std::fmt::Display) -> BusError {
 }
 
 impl JetStreamBus {
-    /// Connects to `nats://…`, trying for a bounded time. Once connected, the client reconnects by itself.
+    /// Connects to `nats://HOST:PORT`, perhaps with `/NAMESPACE`, trying for a bounded time. Once connected, the client
+    /// reconnects by itself.
     pub async fn connect(url: &str) -> Result<Self, BusError> {
+        let (url, namespace) = split(url)?;
         let deadline = Instant::now() + CONNECT_DEADLINE;
         let client = loop {
             let options = async_nats::ConnectOptions::new()
@@ -64,7 +99,7 @@ impl JetStreamBus {
         }
         let mut context = jetstream::new(client.clone());
         context.set_timeout(REQUEST_TIMEOUT);
-        Ok(Self { client, context })
+        Ok(Self { client, context, namespace })
     }
 
     async fn send(&self, message: &Message) -> Result<PublishAckFuture, BusError> {
@@ -74,7 +109,7 @@ impl JetStreamBus {
             headers.insert(name.as_str(), value.as_str());
         }
         self.context
-            .publish_with_headers(message.subject.clone(), headers, message.payload.clone().into())
+            .publish_with_headers(self.namespace.subject(&message.subject), headers, message.payload.clone().into())
             .await
             .map_err(publish_error)
     }
@@ -101,8 +136,8 @@ fn publish_error(error: PublishError) -> BusError {
 impl Bus for JetStreamBus {
     async fn declare_stream(&self, spec: &StreamSpec) -> Result<(), BusError> {
         let wanted = Config {
-            name: spec.name.clone(),
-            subjects: spec.subjects.clone(),
+            name: self.namespace.stream(&spec.name),
+            subjects: spec.subjects.iter().map(|subject| self.namespace.subject(subject)).collect(),
             retention: RetentionPolicy::Limits,
             discard: DiscardPolicy::New,
             storage: StorageType::File,
@@ -141,7 +176,7 @@ impl Bus for JetStreamBus {
     }
 
     async fn subscribe(&self, spec: &ConsumerSpec) -> Result<Box<dyn Subscription>, BusError> {
-        let stream = self.context.get_stream(&spec.stream).await.map_err(|error| {
+        let stream = self.context.get_stream(self.namespace.stream(&spec.stream)).await.map_err(|error| {
             let is_missing = error.to_string().contains("not found");
             if is_missing { BusError::Unknown(spec.stream.clone()) } else { unavailable(error) }
         })?;
@@ -152,16 +187,17 @@ impl Bus for JetStreamBus {
             ack_wait: spec.ack_wait,
             // Giving up is decided and recorded by the consumer, not by the broker.
             max_deliver: -1,
-            filter_subject: spec.filter.clone(),
+            filter_subject: self.namespace.subject(&spec.filter),
             max_ack_pending: i64::from(spec.max_in_flight),
             ..pull::Config::default()
         };
         let consumer = stream.create_consumer(config).await.map_err(unavailable)?;
-        Ok(Box::new(JetStreamSubscription { client: self.client.clone(), consumer, open: None }))
+        let (client, namespace) = (self.client.clone(), self.namespace.clone());
+        Ok(Box::new(JetStreamSubscription { client, namespace, consumer, open: None }))
     }
 
     async fn stream_state(&self, name: &str) -> Result<StreamState, BusError> {
-        let mut stream = self.context.get_stream(name).await.map_err(|error| {
+        let mut stream = self.context.get_stream(self.namespace.stream(name)).await.map_err(|error| {
             if error.to_string().contains("not found") { BusError::Unknown(name.to_owned()) } else { unavailable(error) }
         })?;
         let consumers: Vec<_> = stream.consumers().try_collect().await.map_err(unavailable)?;
@@ -191,7 +227,7 @@ impl Bus for JetStreamBus {
     }
 
     async fn purge(&self, stream: &str, sequence: u64) -> Result<(), BusError> {
-        let stream = self.context.get_stream(stream).await.map_err(unavailable)?;
+        let stream = self.context.get_stream(self.namespace.stream(stream)).await.map_err(unavailable)?;
         // The sequence given to the server is the first that stays.
         stream.purge().sequence(sequence + 1).await.map_err(unavailable)?;
         Ok(())
@@ -224,13 +260,14 @@ fn differences(wanted: &Config, found: &Config) -> Option<&'static str> {
 
 struct JetStreamSubscription {
     client: Client,
+    namespace: Namespace,
     consumer: PullConsumer,
     /// A request that the server may still answer. Dropping it would leave its messages waiting for `ack_wait`.
     open: Option<pull::Batch>,
 }
 
 impl JetStreamSubscription {
-    fn deliver(message: jetstream::Message) -> Result<Delivery, BusError> {
+    fn deliver(&self, message: &jetstream::Message) -> Result<Delivery, BusError> {
         let attempt = message.info().map_or(1, |info| u32::try_from(info.delivered).unwrap_or(1));
         let token = message.reply.as_ref().map(ToString::to_string).unwrap_or_default();
         let mut headers = Vec::new();
@@ -245,8 +282,8 @@ impl JetStreamSubscription {
             }
         }
         let message = &message.message;
-        let message =
-            Message { subject: message.subject.to_string(), id, headers, payload: message.payload.to_vec() };
+        let subject = self.namespace.without(&message.subject).to_owned();
+        let message = Message { subject, id, headers, payload: message.payload.to_vec() };
         Ok(Delivery { message, token, attempt })
     }
 
@@ -268,13 +305,14 @@ impl Subscription for JetStreamSubscription {
             }
         };
         // Kept in `self` while waiting, so that a caller who stops waiting loses nothing.
-        let open = self.open.insert(open);
+        self.open = Some(open);
         let mut deliveries = Vec::new();
         let mut patience = wait + REQUEST_TIMEOUT;
         while deliveries.len() < max {
+            let Some(open) = &mut self.open else { break };
             match timeout(patience, open.next()).await {
                 Ok(Some(Ok(message))) => {
-                    deliveries.push(Self::deliver(message)?);
+                    deliveries.push(self.deliver(&message)?);
                     patience = COMPANY;
                 }
                 Ok(Some(Err(error))) => {
@@ -298,5 +336,26 @@ impl Subscription for JetStreamSubscription {
     async fn retry_after(&mut self, tokens: &[String], delay: Duration) -> Result<(), BusError> {
         let nanos = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
         self.settle(tokens, format!("-NAK {{\"delay\": {nanos}}}")).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_is_split_from_the_url_and_stands_before_every_name() {
+        let (server, namespace) = split("nats://user:pw@host:4222/shop1").unwrap();
+        assert_eq!((server, namespace.stream("QM_ORDER").as_str()), ("nats://user:pw@host:4222", "shop1_QM_ORDER"));
+        assert_eq!(namespace.without(&namespace.subject("qm.order.placed")), "qm.order.placed");
+        let (server, namespace) = split("nats://host:4222").unwrap();
+        assert_eq!((server, namespace.subject("qm.a").as_str()), ("nats://host:4222", "qm.a"));
+        assert!(split("nats://host:4222/a.b").is_err());
+    }
+
+    #[test]
+    fn old_servers_are_told_from_recent_ones() {
+        assert!(is_recent("2.9.10") && is_recent("2.15.1") && is_recent("3.0.0-beta"));
+        assert!(!is_recent("2.8.4") && !is_recent("nonsense"));
     }
 }

@@ -126,7 +126,7 @@ impl World {
             Message::FulfilmentRejected(id, units) => {
                 record_fulfilment_rejected(step, *id, units, RejectReason::Declined)
             }
-            Message::Cancelled(id) => record_cancelled(step, *id),
+            Message::Cancelled(id) => record_cancelled(step, *id, &[]),
             Message::RecallRefused(id) => record_recall_refused(step, *id),
             Message::Issued(id, units) => record_issued(step, *id, units),
             Message::Delivered(id, units) => record_delivered(step, *id, units),

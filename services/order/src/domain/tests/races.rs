@@ -51,7 +51,7 @@ fn what_a_location_works_on_is_cancelled_only_when_it_says_so() {
     let events = try_cancel(&mut order);
     assert!(matches!(events.as_slice(), [Event::RecallRequested { .. }]), "{events:?}");
     assert_eq!(order.count(Bucket::InFulfilment), 2);
-    let events = decide(&mut order, |step| record_cancelled(step, fulfilment));
+    let events = decide(&mut order, |step| record_cancelled(step, fulfilment, &[]));
     assert!(has_release(&events, ReleaseReason::Cancelled));
     assert_eq!(order.status(), Status::Cancelled);
 }
@@ -75,7 +75,7 @@ fn an_issue_wins_over_a_recall_under_way() {
     let units = all(&order);
     decide(&mut order, |step| record_issued(step, fulfilment, &units));
     assert_eq!(order.count(Bucket::Shipped), 1);
-    assert!(decide(&mut order, |step| record_cancelled(step, fulfilment)).is_empty());
+    assert!(decide(&mut order, |step| record_cancelled(step, fulfilment, &[])).is_empty());
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn a_broken_reservation_in_fulfilment_is_recalled_and_sourced_again() {
         record_broken(step, claim, location(1), &units[0])
     });
     assert!(matches!(events.as_slice(), [Event::RecallRequested { .. }]), "{events:?}");
-    decide(&mut order, |step| record_cancelled(step, fulfilment));
+    decide(&mut order, |step| record_cancelled(step, fulfilment, &[]));
     assert_eq!(order.count(Bucket::Open), 2, "sourced again, not cancelled");
 }
 
@@ -189,7 +189,7 @@ fn a_cancel_wins_over_looking_for_another_source() {
         record_broken(step, claim, location(1), &units[0])
     });
     try_cancel(&mut order);
-    decide(&mut order, |step| record_cancelled(step, fulfilment));
+    decide(&mut order, |step| record_cancelled(step, fulfilment, &[]));
     assert_eq!(order.status(), Status::Cancelled);
 }
 
@@ -247,4 +247,65 @@ fn a_total_that_does_not_add_up_is_refused_with_what_it_should_be() {
     assert_eq!((refusal.code.as_str(), refusal.field.as_deref()), ("unknown_item", Some("lines[0].sku")));
     let refusal = place(names, &new_order(&[1, 0]), &items(2), (now(), PATIENCE)).unwrap_err();
     assert_eq!(refusal.field.as_deref(), Some("lines[1].quantity"));
+}
+
+#[test]
+fn a_recall_for_some_units_leaves_those_that_left_before() {
+    let (mut order, fulfilment) = in_fulfilment(&[5]);
+    try_cancel(&mut order);
+    let units = |quantity| {
+        vec![LineUnits { line: placed(&[5]).order.lines[0].id, item: placed(&[5]).order.lines[0].item, quantity }]
+    };
+    // Three had left; that is told after the recall of the other two.
+    decide(&mut order, |step| record_cancelled(step, fulfilment, &units(2)));
+    assert_eq!((order.count(Bucket::Cancelled), order.count(Bucket::InFulfilment)), (2, 3));
+    decide(&mut order, |step| record_issued(step, fulfilment, &units(3)));
+    assert_eq!(order.count(Bucket::Shipped), 3);
+}
+
+#[test]
+fn a_claim_broken_before_it_was_told_of_is_not_trusted() {
+    let mut order = placed(&[3]).order;
+    let units = all(&order);
+    let claim = reserved(&order, 1, &[(location(1), units.clone())]);
+    let two = LineUnits { quantity: 2, ..units[0].clone() };
+    decide(&mut order, |step| record_broken(step, claim.id, location(1), &two));
+    decide(&mut order, |step| record_reserved(step, &claim));
+    assert_eq!((order.count(Bucket::Open), order.count(Bucket::InFulfilment)), (2, 1));
+    assert_eq!(order.attempts.last().unwrap().reason, SourcingReason::ReservationBroken);
+}
+
+#[test]
+fn unfillable_told_twice_backorders_once() {
+    let mut order = placed(&[5]).order;
+    let some = vec![LineUnits { quantity: 2, ..all(&order)[0].clone() }];
+    decide(&mut order, |step| record_unfillable(step, 1, &some));
+    assert!(decide(&mut order, |step| record_unfillable(step, 1, &some)).is_empty());
+    assert_eq!((order.count(Bucket::Open), order.count(Bucket::Backordered)), (3, 2));
+}
+
+#[test]
+fn what_was_cancelled_too_late_is_not_sourced_again_when_it_comes_back() {
+    let (mut order, fulfilment) = in_fulfilment(&[2]);
+    try_cancel(&mut order);
+    decide(&mut order, |step| record_recall_refused(step, fulfilment));
+    let units = all(&order);
+    decide(&mut order, |step| {
+        record_fulfilment_rejected(step, fulfilment, &units, RejectReason::ShortPick)
+    });
+    assert_eq!(order.status(), Status::Cancelled);
+}
+
+#[test]
+fn locations_that_declined_are_not_asked_in_turn() {
+    let (mut order, first) = in_fulfilment(&[1]);
+    let units = all(&order);
+    decide(&mut order, |step| record_fulfilment_rejected(step, first, &units, RejectReason::Declined));
+    let open = open_units(&order, 2);
+    decide(&mut order, |step| record_reserved(step, &reserved(step.order(), 2, &[(location(2), open)])));
+    let second = order.fulfilments[1].id;
+    decide(&mut order, |step| record_fulfilment_rejected(step, second, &units, RejectReason::Declined));
+    let excluded: Vec<_> =
+        order.attempts[2].exclusions.iter().map(|exclusion| exclusion.location).collect();
+    assert_eq!(excluded, [location(1), location(2)]);
 }

@@ -18,6 +18,9 @@ pub struct Model {
     pub rejections: i32,
     /// A JSON array of [location, item or null] pairs.
     pub exclusions: String,
+    pub told_unfillable: bool,
+    /// A JSON array of [location, line, item, quantity] lists.
+    pub broken: String,
     pub asks: i32,
     /// None once it is closed.
     pub due_at: Option<DateTime<Utc>>,

@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod admin;
+pub mod config;
+pub mod grpc;
+mod host;
+mod listen;
+pub mod operations;
+mod panics;
+mod peers;
+mod program;
+mod readiness;
+mod server;
+mod service;
+mod worker;
+
+pub use host::{Host, RunError, run};
+pub use listen::{ListenError, listen};
+pub use peers::Peers;
+pub use program::{bus_answers, cancelled_by_signal, database_answers, main, open_database, with_causes};
+pub use readiness::ReadinessCheck;
+pub use service::{Assembly, BuildError, Deps, ServiceDefinition};
+pub use worker::{Stage, Worker, WorkerEnded, WorkerOutcome};
