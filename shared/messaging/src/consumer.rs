@@ -139,7 +139,7 @@ impl<P: Payload, H: Handler<P>> Consumer for TypedConsumer<P, H> {
 
     async fn replay(&self, message: &Message) -> Result<(), HandleError> {
         let delivery = Delivery { message: message.clone(), token: String::new(), attempt: 1 };
-        let taken = self.read(delivery).map_err(|(_, problem)| HandleError::Poison(problem))?;
+        let taken = self.read(delivery).map_err(|malformed| HandleError::Poison(malformed.1))?;
         self.try_batch(std::slice::from_ref(&taken)).await
     }
 }
@@ -187,7 +187,10 @@ impl<P: Payload, H: Handler<P>> TypedConsumer<P, H> {
         for delivery in deliveries {
             match self.read(delivery) {
                 Ok(taken) => batch.push(taken),
-                Err((delivery, problem)) => self.set_aside(delivery, &problem, &mut settlement).await,
+                Err(malformed) => {
+                    let (delivery, problem) = *malformed;
+                    self.set_aside(delivery, &problem, &mut settlement).await;
+                }
             }
         }
         let mut parts = vec![batch];
@@ -286,14 +289,16 @@ impl<P: Payload, H: Handler<P>> TypedConsumer<P, H> {
         Ok(())
     }
 
-    fn read(&self, delivery: Delivery) -> Result<Taken<P>, (Delivery, String)> {
+    fn read(&self, delivery: Delivery) -> Result<Taken<P>, Box<(Delivery, String)>> {
         let envelope = match Envelope::from_message(&delivery.message) {
             Ok(envelope) => envelope,
-            Err(error) => return Err((delivery, error.to_string())),
+            Err(error) => return Err(Box::new((delivery, error.to_string()))),
         };
         let payload = match P::decode(&envelope.payload) {
             Ok(payload) => payload,
-            Err(problem) => return Err((delivery, format!("payload of {}: {problem}", envelope.event_type))),
+            Err(problem) => {
+                return Err(Box::new((delivery, format!("payload of {}: {problem}", envelope.event_type))));
+            }
         };
         let span = envelope.trace.as_deref().map(|trace| {
             let span = info_span!(

@@ -33,7 +33,9 @@ pub(super) struct Placed {
     pub(super) message: Message,
 }
 
-type Answer = (oneshot::Sender<Vec<Result<u64, BusError>>>, Vec<Result<u64, BusError>>);
+type Results = Vec<Result<u64, BusError>>;
+type Publish = (Vec<Message>, oneshot::Sender<Results>);
+type Answer = (oneshot::Sender<Results>, Results);
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
@@ -91,7 +93,7 @@ impl Writer {
     /// Where messages stand that were published before.
     async fn known(
         &self,
-        publishes: &[(Vec<Message>, oneshot::Sender<Vec<Result<u64, BusError>>>)],
+        publishes: &[Publish],
     ) -> Result<HashMap<String, u64>, BusError> {
         let ids: Vec<&str> =
             publishes.iter().flat_map(|(messages, _)| messages.iter().map(|message| message.id.as_str())).collect();
@@ -101,7 +103,7 @@ impl Writer {
     /// Gives every new message its place.
     fn place(
         &self,
-        publishes: Vec<(Vec<Message>, oneshot::Sender<Vec<Result<u64, BusError>>>)>,
+        publishes: Vec<Publish>,
         mut known: HashMap<String, u64>,
     ) -> (Vec<Placed>, Vec<Answer>) {
         let streams = self.shared.streams();

@@ -1,0 +1,5 @@
+#![doc = include_str!("../README.md")]
+
+pub mod cli;
+pub mod dataset;
+pub mod verify;

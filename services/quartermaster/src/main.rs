@@ -1,0 +1,5 @@
+//! The binary `quartermaster`.
+
+fn main() -> std::process::ExitCode {
+    quartermaster::cli::main()
+}

@@ -1,0 +1,176 @@
+//! What carrying a parcel costs: a base by service and zone, and a rate by weight. Zones are bands of great-circle
+//! miles, except where a postal prefix decides (islands, remote areas).
+
+use qm_money::Minor;
+
+use super::cost::{MAX_PRICE, Micros};
+use super::demand::Destination;
+
+/// An international avoirdupois pound is exactly 453.59237 g, so this many pounds are `HUNDRED_THOUSAND` times grams.
+const POUND: i128 = 45_359_237;
+const HUNDRED_THOUSAND: i128 = 100_000;
+
+/// One price of the tariff. Amounts are not negative.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TariffRow {
+    /// The service level it prices.
+    pub service_level: String,
+    /// The destination country it prices, ISO 3166-1 alpha-2, upper case; `None` prices any.
+    pub country: Option<String>,
+    /// The zone's number.
+    pub zone: u32,
+    /// Which destinations are in the zone.
+    pub reach: Reach,
+    /// Price of a parcel before its weight.
+    pub base: Minor,
+    /// Price of a pound, in millionths of a minor unit: 28 000 000 for 28 cents, or 0.28 dollars.
+    pub per_pound: i64,
+    /// Days from handing over to arrival.
+    pub transit_days: u16,
+}
+
+/// How a zone is recognised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// Destinations up to so many miles from the location, where no lower band already applies.
+    Miles(u32),
+    /// Destinations whose postal code starts with one of these, however near they are; it outranks every mile band.
+    Postal(Vec<String>),
+}
+
+/// All rows of a tenant's tariff.
+#[derive(Debug, Clone, Default)]
+pub struct Tariff {
+    rows: Vec<TariffRow>,
+}
+
+/// The rows that can price one order: its service level and its destination are settled, only miles are open.
+#[derive(Debug, Clone)]
+pub struct Lane<'a> {
+    rows: Vec<&'a TariffRow>,
+}
+
+impl Tariff {
+    /// Makes a tariff; the order of the rows does not matter.
+    pub fn new(mut rows: Vec<TariffRow>) -> Self {
+        rows.sort_by_key(|row| (row.reach.rank(), row.zone));
+        Self { rows }
+    }
+
+    /// The prices of a service level to a destination.
+    pub fn lane(&self, service_level: &str, to: &Destination) -> Lane<'_> {
+        let serving = || {
+            self.rows.iter().filter(|row| {
+                row.service_level == service_level
+                    && row.country.as_ref().is_none_or(|country| *country == to.country)
+            })
+        };
+        let by_postal_code = serving()
+            .filter_map(|row| Some((row.reach.prefix_length(&to.postal_code)?, row)))
+            .reduce(|best, row| if row.0 > best.0 { row } else { best });
+        match by_postal_code {
+            Some((_, row)) => Lane { rows: vec![row] },
+            None => Lane { rows: serving().filter(|row| matches!(row.reach, Reach::Miles(_))).collect() },
+        }
+    }
+}
+
+impl Lane<'_> {
+    /// The price over so many miles; `None` where the service does not go.
+    pub fn rate(&self, miles: u32) -> Option<&TariffRow> {
+        self.rows.iter().copied().find(|row| match row.reach {
+            Reach::Miles(limit) => miles <= limit,
+            Reach::Postal(_) => true,
+        })
+    }
+}
+
+impl Reach {
+    fn rank(&self) -> u32 {
+        match self {
+            Self::Miles(limit) => *limit,
+            Self::Postal(_) => 0,
+        }
+    }
+
+    fn prefix_length(&self, postal_code: &str) -> Option<usize> {
+        match self {
+            Self::Miles(_) => None,
+            Self::Postal(prefixes) => {
+                prefixes.iter().filter(|p| postal_code.starts_with(p.as_str())).map(String::len).max()
+            }
+        }
+    }
+}
+
+/// What the weight of one unit costs: rate × grams ÷ 453.59237, half up to a millionth of a minor unit.
+///
+/// Weight is charged exactly, not per started pound, and each unit on its own, so that the cost of a parcel is the
+/// sum over its units and does not depend on how they are counted together.
+pub fn unit_weight_cost(per_pound: i64, weight_grams: u32) -> Micros {
+    let scaled = i128::from(per_pound.max(0)) * i128::from(weight_grams) * HUNDRED_THOUSAND;
+    ((scaled + POUND / 2) / POUND).min(MAX_PRICE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::geometry::GeoPoint;
+    use super::*;
+
+    fn row(zone: u32, reach: Reach) -> TariffRow {
+        TariffRow {
+            service_level: "standard".into(),
+            country: Some("US".into()),
+            zone,
+            reach,
+            base: Minor(710),
+            per_pound: 28_000_000,
+            transit_days: 1,
+        }
+    }
+
+    fn to(country: &str, postal_code: &str) -> Destination {
+        let point = GeoPoint::new(0.0, 0.0).unwrap();
+        Destination { point, country: country.into(), postal_code: postal_code.into() }
+    }
+
+    #[test]
+    fn the_lowest_band_that_reaches_prices_the_parcel() {
+        let tariff = Tariff::new(vec![row(3, Reach::Miles(300)), row(2, Reach::Miles(150))]);
+        let lane = tariff.lane("standard", &to("US", "10001"));
+        let zone = |miles| lane.rate(miles).map(|row| row.zone);
+        assert_eq!(
+            (zone(0), zone(150), zone(151), zone(300), zone(301)),
+            (Some(2), Some(2), Some(3), Some(3), None)
+        );
+    }
+
+    #[test]
+    fn a_postal_zone_outranks_miles_and_the_longest_prefix_wins() {
+        let tariff = Tariff::new(vec![
+            row(2, Reach::Miles(150)),
+            row(9, Reach::Postal(vec!["99".into(), "967".into()])),
+            row(10, Reach::Postal(vec!["9968".into()])),
+        ]);
+        let zone = |code| tariff.lane("standard", &to("US", code)).rate(10).map(|row| row.zone);
+        assert_eq!(zone("99501"), Some(9));
+        assert_eq!(zone("99685"), Some(10));
+        assert_eq!(zone("96001"), Some(2));
+    }
+
+    #[test]
+    fn an_unknown_service_or_country_has_no_price() {
+        let tariff = Tariff::new(vec![row(2, Reach::Miles(150))]);
+        assert!(tariff.lane("overnight", &to("US", "1")).rate(1).is_none());
+        assert!(tariff.lane("standard", &to("DE", "1")).rate(1).is_none());
+    }
+
+    #[test]
+    fn a_pound_costs_its_rate_and_halves_round_up() {
+        assert_eq!(unit_weight_cost(28_000_000, 0), 0);
+        // 100 000 lb are 45 359 237 g exactly.
+        assert_eq!(unit_weight_cost(28_000_000, 45_359_237), 28_000_000 * 100_000);
+        // 1 g at one millionth a pound is 0.0022 millionths; 227 g (just above half a pound) round up to one.
+        assert_eq!((unit_weight_cost(1, 1), unit_weight_cost(1, 226), unit_weight_cost(1, 227)), (0, 0, 1));
+    }
+}
