@@ -21,7 +21,8 @@ impl Auditor for Audit {
         let tx = self.database.read_system().await?;
         let mailable = store::changes::count_mailable(&tx, tenant).await?;
         let mails = store::messages::count(&tx, tenant, None).await?;
-        let mut law = LawReport::new("mails", "law 9: each event that a rule turns into a mail has exactly one mail");
+        let mut law =
+            LawReport::new("mails", "law 9: each event that a rule turns into a mail has exactly one mail");
         law.examined(mailable);
         if mailable != mails {
             law.violated(|| format!("{mailable} events and {mails} mails"));

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use qm_runtime::config::{
-    AdminConfig, BusConfig, ConfigError, DatabaseConfig, GrpcConfig, HostConfig, PeersConfig, RuntimeConfig, Secret,
-    ServiceConfig, ShutdownConfig, TelemetryConfig, require,
+    AdminConfig, BusConfig, ConfigError, DatabaseConfig, GrpcConfig, HostConfig, PeersConfig, RuntimeConfig,
+    Secret, ServiceConfig, ShutdownConfig, TelemetryConfig, require,
 };
 use serde::Deserialize;
 
@@ -98,7 +98,11 @@ impl ServiceConfig for Config {
         require(self.webhooks.timeout_ms > 0, "webhooks.timeout_ms", "expected at least 1")?;
         let base = &self.tracking.base_url;
         let is_url = base.starts_with("http://") || base.starts_with("https://");
-        require(is_url && !base.ends_with('/'), "tracking.base_url", "expected http(s)://HOST without a slash at the end")?;
+        require(
+            is_url && !base.ends_with('/'),
+            "tracking.base_url",
+            "expected http(s)://HOST without a slash at the end",
+        )?;
         let links = qm_tracking_link::TrackingLinks::new(self.tracking.secret.expose().as_bytes());
         require(links.is_ok(), "tracking.secret", "expected at least 16 characters")
     }

@@ -18,7 +18,8 @@ use std::{sync::Arc, time::Duration};
 use qm_messaging::MessagingBuilder;
 use qm_proto::notification::v1::notification_service_server::NotificationServiceServer;
 use qm_runtime::{
-    Assembly, BuildError, Deps, ServiceDefinition, Stage, Worker, grpc::MAX_MESSAGE_BYTES, operations::Operations,
+    Assembly, BuildError, Deps, ServiceDefinition, Stage, Worker, grpc::MAX_MESSAGE_BYTES,
+    operations::Operations,
 };
 use qm_tracking_link::TrackingLinks;
 use tokio_util::sync::CancellationToken;

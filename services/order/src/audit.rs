@@ -22,7 +22,8 @@ impl Auditor for Audit {
         store::check_units(&self.database, tenant, |holds, line| units.check(holds, || line)).await?;
         let mut projections =
             LawReport::new("projections", "law 7: status and due time are what the order's parts say");
-        store::check_projections(&self.database, tenant, |holds, order| projections.check(holds, || order)).await?;
+        store::check_projections(&self.database, tenant, |holds, order| projections.check(holds, || order))
+            .await?;
         Ok(vec![units, projections])
     }
 

@@ -50,7 +50,8 @@ impl ServiceDefinition for OrderService {
             patience: TimeDelta::milliseconds(config.saga.ask_again_after_ms),
         };
         let messaging = events::consume::consume(messaging, &context).build();
-        let api = Api::new(deps.database.clone(), context.clone(), deps.peers.get("inventory")?, &config.placing);
+        let api =
+            Api::new(deps.database.clone(), context.clone(), deps.peers.get("inventory")?, &config.placing);
         let audit = Audit { database: deps.database.clone(), clock: deps.clock };
         let database = deps.database;
         Ok(Assembly::new(Self::NAME)

@@ -1,6 +1,9 @@
 //! What every migration needs: running them safely, and putting tables behind row-level security.
 
-use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, TransactionTrait as _};
+use sea_orm::{
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait as _,
+};
 use sea_orm_migration::{MigratorTrait, SchemaManager};
 
 use crate::{
@@ -12,14 +15,16 @@ use crate::{
 const MIGRATION_LOCK: i64 = 0x514d_0001;
 
 pub(crate) async fn migrate<M: MigratorTrait>(connection: &DatabaseConnection) -> Result<()> {
-    if connection.get_database_backend() != DatabaseBackend::Postgres {
-        M::up(connection, None).await?;
-        return Ok(());
+    // One process migrates, the others wait and find nothing left to do. Both locks end with the transaction.
+    let immediate = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let tx = connection.begin_with_options(immediate).await?;
+    if connection.get_database_backend() == DatabaseBackend::Postgres {
+        tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
+        create_roles(&tx).await?;
     }
-    // One process migrates, the others wait and find nothing left to do. The lock ends with the transaction.
-    let tx = connection.begin().await?;
-    tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
-    create_roles(&tx).await?;
     M::up(&tx, None).await?;
     tx.commit().await?;
     Ok(())

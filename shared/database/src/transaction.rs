@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 use crate::{CommitUnknown, Error, Result, TenantEntity, scope::Scope};
 
-/// Keys in one `IN (…)` list: two binds each, well under SQLite's limit of 32,766.
-const KEYS_PER_STATEMENT: usize = 4_000;
+/// Keys in one `IN (…)` list. PostgreSQL plans a list of rows as a tree of conditions, which some ten thousand overflow;
+/// SQLite allows 32,766 binds.
+pub(crate) const KEYS_PER_STATEMENT: usize = 1_000;
 
 type Hook = Box<dyn FnOnce() + Send>;
 
@@ -127,13 +128,14 @@ impl Tx {
 /// `(tenant, key) IN ((…), …)`: every row matches its own tenant, also in a batch that mixes them.
 pub(crate) fn is_one_of<E: TenantEntity>(keys: &[(TenantId, Uuid)]) -> SimpleExpr {
     let columns = Expr::tuple([E::tenant_column().into_expr(), E::key_column().into_expr()]);
-    columns.in_tuples(keys.iter().map(|(tenant, key)| {
-        ValueTuple::Two(Value::Uuid(Some(tenant.as_uuid())), Value::Uuid(Some(*key)))
-    }))
+    columns.in_tuples(
+        keys.iter().map(|(tenant, key)| {
+            ValueTuple::Two(Value::Uuid(Some(tenant.as_uuid())), Value::Uuid(Some(*key)))
+        }),
+    )
 }
 
 /// Turns typed ids into the keys that [`Tx::find_keys`] takes.
 pub fn keys<T: Id>(ids: impl IntoIterator<Item = (TenantId, T)>) -> Vec<(TenantId, Uuid)> {
     ids.into_iter().map(|(tenant, id)| (tenant, id.as_uuid())).collect()
 }
-

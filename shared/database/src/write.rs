@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Result, TenantEntity, Tx,
-    transaction::is_one_of,
+    transaction::{KEYS_PER_STATEMENT, is_one_of},
 };
 
 /// Binds in one statement; SQLite allows 32,766, PostgreSQL 65,535.
@@ -54,7 +54,7 @@ impl Tx {
     /// Deletes the rows with these (tenant, key) pairs and says how many there were.
     pub async fn delete_keys<E: TenantEntity>(&self, keys: &[(TenantId, Uuid)]) -> Result<u64> {
         let mut deleted = 0;
-        for chunk in keys.chunks(MAX_BINDS / 2) {
+        for chunk in keys.chunks(KEYS_PER_STATEMENT) {
             if let Some((tenant, _)) = chunk.iter().find(|(tenant, _)| !self.covers(*tenant)) {
                 tracing::error!(%tenant, "delete outside the transaction's scope");
                 return Err(Error::OutOfScope(std::any::type_name::<E>()));

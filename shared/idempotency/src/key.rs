@@ -1,10 +1,10 @@
 //! What a caller gives to make a request count once.
 
 use qm_ids::TenantId;
+use qm_ids::Uuid;
 use qm_proto::types::v1::Idempotency;
 use qm_refusal::Refusal;
 use sha2::{Digest, Sha256};
-use qm_ids::Uuid;
 
 /// Longest key accepted, in characters.
 const MAX_KEY: usize = 255;

@@ -170,7 +170,8 @@ impl<P: Payload, H: Handler<P>> TypedConsumer<P, H> {
                 subscription.retry_after(&tokens, delay).await?;
             }
             // With nothing done and everything given back, a dependency is down: slow down.
-            unavailable_for = if waits && settlement.done.is_empty() { (unavailable_for + 1).min(6) } else { 0 };
+            unavailable_for =
+                if waits && settlement.done.is_empty() { (unavailable_for + 1).min(6) } else { 0 };
             if unavailable_for > 0 {
                 tokio::select! {
                     () = tokio::time::sleep(FIRST_BACKOFF * 2_u32.pow(unavailable_for)) => {}
@@ -251,7 +252,9 @@ impl<P: Payload, H: Handler<P>> TypedConsumer<P, H> {
 
     /// Writes a dead letter, and only then settles the delivery.
     async fn set_aside(&self, delivery: Delivery, problem: &str, settlement: &mut Settlement) {
-        match dead_letters::record(&self.database, &self.spec.name, &delivery, problem, self.clock.now()).await {
+        match dead_letters::record(&self.database, &self.spec.name, &delivery, problem, self.clock.now())
+            .await
+        {
             Ok(()) => {
                 error!(consumer = %self.spec.name, event = %delivery.message.id, problem, "event set aside as a dead letter");
                 settlement.done.push(delivery.token);

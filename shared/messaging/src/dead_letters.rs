@@ -5,7 +5,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use qm_database::{Database, Result, Tx};
 use qm_ids::TenantId;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -113,7 +116,9 @@ pub(crate) async fn replay(
 
 async fn remove(database: &Database, row: &Model) -> Result<()> {
     let tx = database.begin_system().await?;
-    Entity::delete_by_id((row.tenant_id, row.consumer.clone(), row.message_id.clone())).exec(tx.conn()).await?;
+    Entity::delete_by_id((row.tenant_id, row.consumer.clone(), row.message_id.clone()))
+        .exec(tx.conn())
+        .await?;
     tx.commit().await
 }
 

@@ -5,7 +5,9 @@ use std::{collections::VecDeque, time::Duration};
 
 use chrono::{DateTime, Datelike as _, TimeDelta, TimeZone as _, Utc};
 use qm_database::{Database, Error};
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::OnConflict,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -37,7 +39,13 @@ pub(crate) struct Maintenance {
 
 impl Maintenance {
     /// A round as often as is good.
-    pub(crate) fn every(relay: Relay, max_bytes: u64, replicas: u8, history_days: i64, inbox_days: i64) -> Self {
+    pub(crate) fn every(
+        relay: Relay,
+        max_bytes: u64,
+        replicas: u8,
+        history_days: i64,
+        inbox_days: i64,
+    ) -> Self {
         let stream = StreamSpec {
             name: relay.stream.name.to_owned(),
             subjects: relay
@@ -80,7 +88,8 @@ impl Maintenance {
         let state = self.relay.bus.stream_state(&self.stream.name).await.map_err(unavailable)?;
         self.republish_what_was_lost(&state).await?;
         self.purge(&state, sightings).await?;
-        look_after_tables(&self.relay.database, self.relay.clock.now(), self.history_days, self.inbox_days).await?;
+        look_after_tables(&self.relay.database, self.relay.clock.now(), self.history_days, self.inbox_days)
+            .await?;
         Ok(())
     }
 
@@ -117,20 +126,20 @@ impl Maintenance {
 
     async fn republish_what_was_lost(&self, state: &StreamState) -> Result<(), HandleError> {
         let tx = self.relay.database.read_system().await?;
-        let memory =
-            stream_memory::Entity::find_by_id(self.stream.name.clone()).one(tx.conn()).await?;
+        let memory = stream_memory::Entity::find_by_id(self.stream.name.clone()).one(tx.conn()).await?;
         drop(tx);
         let last_sequence = i64::try_from(state.last_sequence).unwrap_or(i64::MAX);
         if let Some(memory) = memory {
-            let from = if memory.identity != state.identity {
-                Some(Uuid::nil())
-            } else if last_sequence < memory.last_sequence {
-                Some(state.last_stored_at.map_or(Uuid::nil(), |at| {
-                    first_id_at(at - TimeDelta::minutes(REPUBLISH_MARGIN_MINUTES))
-                }))
-            } else {
-                None
-            };
+            let from =
+                if memory.identity != state.identity {
+                    Some(Uuid::nil())
+                } else if last_sequence < memory.last_sequence {
+                    Some(state.last_stored_at.map_or(Uuid::nil(), |at| {
+                        first_id_at(at - TimeDelta::minutes(REPUBLISH_MARGIN_MINUTES))
+                    }))
+                } else {
+                    None
+                };
             if let Some(from) = from {
                 warn!(stream = %self.stream.name, "the stream lost messages, publishing again from the event history");
                 let republished = self.relay.republish(from).await?;
@@ -189,10 +198,7 @@ async fn look_after_partitions(
     now: DateTime<Utc>,
     keep_days: i64,
 ) -> Result<(), Error> {
-    let midnight = Utc
-        .with_ymd_and_hms(now.year(), now.month(), now.day(), 0, 0, 0)
-        .single()
-        .unwrap_or(now);
+    let midnight = Utc.with_ymd_and_hms(now.year(), now.month(), now.day(), 0, 0, 0).single().unwrap_or(now);
     for day in 0..=DAYS_AHEAD {
         let (from, until) = (midnight + TimeDelta::days(day), midnight + TimeDelta::days(day + 1));
         let name = partition(table, from);

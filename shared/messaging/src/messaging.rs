@@ -276,9 +276,10 @@ impl Messaging {
         let outbox_oldest = oldest
             .and_then(|row| self.clock.now().signed_duration_since(row.written_at).to_std().ok())
             .unwrap_or_default();
-        let unconsumed = self.unconsumed().await.map_err(|error| {
-            Error::Unavailable(sea_orm::DbErr::Custom(format!("the bus: {error}")))
-        })?;
+        let unconsumed = self
+            .unconsumed()
+            .await
+            .map_err(|error| Error::Unavailable(sea_orm::DbErr::Custom(format!("the bus: {error}"))))?;
         Ok(Backlog { outbox, outbox_oldest, unconsumed, dead_letters })
     }
 

@@ -59,7 +59,10 @@ pub(super) fn change(row: Change) -> proto::WatchChangesResponse {
     }
 }
 
-pub(super) async fn summary(database: &Database, tenant: TenantId) -> Result<proto::GetDeliverySummaryResponse> {
+pub(super) async fn summary(
+    database: &Database,
+    tenant: TenantId,
+) -> Result<proto::GetDeliverySummaryResponse> {
     let tx = database.read(&TenantSet::one(tenant)).await?;
     let mails = async |status| store::messages::count(&tx, None, Some(status)).await.map(number);
     let webhooks = async |status| store::endpoints::count_deliveries(&tx, status).await.map(number);

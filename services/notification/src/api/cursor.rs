@@ -18,7 +18,8 @@ pub(super) fn read<T: Id>(page: Option<&PageRequest>) -> Result<(u64, Option<T>)
     let after = match page.cursor.as_str() {
         "" => None,
         text => {
-            let malformed = |_: ParseIdError| Refusal::invalid("cursor", "malformed_cursor", "is not one of ours");
+            let malformed =
+                |_: ParseIdError| Refusal::invalid("cursor", "malformed_cursor", "is not one of ours");
             Some(text.parse().map_err(malformed)?)
         }
     };

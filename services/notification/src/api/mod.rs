@@ -13,9 +13,9 @@ use qm_ids::{DeliveryId, EndpointId, IdGenerator, MessageId, OrderId};
 use qm_proto::notification::v1::{
     CreateEndpointRequest, CreateEndpointResponse, DeleteEndpointRequest, DeleteEndpointResponse,
     GetDeliverySummaryRequest, GetDeliverySummaryResponse, ListDeliveriesRequest, ListDeliveriesResponse,
-    ListEndpointsRequest, ListEndpointsResponse, ListMessagesRequest, ListMessagesResponse, PutTemplateRequest,
-    PutTemplateResponse, ResendDeliveryRequest, ResendDeliveryResponse, SetEndpointEnabledRequest,
-    SetEndpointEnabledResponse, WatchChangesRequest, WatchChangesResponse,
+    ListEndpointsRequest, ListEndpointsResponse, ListMessagesRequest, ListMessagesResponse,
+    PutTemplateRequest, PutTemplateResponse, ResendDeliveryRequest, ResendDeliveryResponse,
+    SetEndpointEnabledRequest, SetEndpointEnabledResponse, WatchChangesRequest, WatchChangesResponse,
     notification_service_server::NotificationService,
 };
 use qm_refusal::Refusal;
@@ -48,7 +48,8 @@ pub struct Api {
 type Watch = Pin<Box<dyn Stream<Item = Result<WatchChangesResponse, Status>> + Send>>;
 
 fn id<T: std::str::FromStr<Err = qm_ids::ParseIdError>>(field: &str, text: &str) -> Result<T, Refusal> {
-    text.parse().map_err(|error: qm_ids::ParseIdError| Refusal::invalid(field, "malformed_id", error.to_string()))
+    text.parse()
+        .map_err(|error: qm_ids::ParseIdError| Refusal::invalid(field, "malformed_id", error.to_string()))
 }
 
 #[tonic::async_trait]
@@ -110,7 +111,9 @@ impl NotificationService for Api {
         let tenant = tenant_of(&request)?;
         let endpoint: EndpointId = id("endpoint_id", &request.into_inner().endpoint_id)?;
         self.database
-            .write(&TenantSet::one(tenant), |tx| Box::pin(commands::endpoints::delete(tx.tx(), tenant, endpoint)))
+            .write(&TenantSet::one(tenant), |tx| {
+                Box::pin(commands::endpoints::delete(tx.tx(), tenant, endpoint))
+            })
             .await?;
         Ok(Response::new(DeleteEndpointResponse {}))
     }
@@ -142,7 +145,9 @@ impl NotificationService for Api {
         let now = self.clock.now();
         let row = self
             .database
-            .write(&TenantSet::one(tenant), |tx| Box::pin(commands::resend::resend(tx.tx(), tenant, delivery, now)))
+            .write(&TenantSet::one(tenant), |tx| {
+                Box::pin(commands::resend::resend(tx.tx(), tenant, delivery, now))
+            })
             .await?;
         self.wake.webhooks.notify_one();
         Ok(Response::new(ResendDeliveryResponse { delivery: Some(convert::delivery(&row)) }))
@@ -180,7 +185,10 @@ impl NotificationService for Api {
             .await
             .map_err(|error| from_database(&error))?;
         let (rows, next_cursor) = cursor::page(rows, limit, |row| row.message_id);
-        Ok(Response::new(ListMessagesResponse { messages: rows.iter().map(convert::message).collect(), next_cursor }))
+        Ok(Response::new(ListMessagesResponse {
+            messages: rows.iter().map(convert::message).collect(),
+            next_cursor,
+        }))
     }
 
     async fn watch_changes(
@@ -205,7 +213,8 @@ impl NotificationService for Api {
         request: Request<GetDeliverySummaryRequest>,
     ) -> Result<Response<GetDeliverySummaryResponse>, Status> {
         let tenant = tenant_of(&request)?;
-        let summary = convert::summary(&self.database, tenant).await.map_err(|error| from_database(&error))?;
+        let summary =
+            convert::summary(&self.database, tenant).await.map_err(|error| from_database(&error))?;
         Ok(Response::new(summary))
     }
 }

@@ -46,7 +46,8 @@ impl Watcher {
     async fn next(&mut self) -> Result<Option<Vec<WatchChangesResponse>>, Status> {
         let failed = |error: qm_database::Error| from_database(&error);
         if std::mem::take(&mut self.is_first) {
-            let (first, last) = store::changes::bounds(&self.api.database, self.tenant).await.map_err(failed)?;
+            let (first, last) =
+                store::changes::bounds(&self.api.database, self.tenant).await.map_err(failed)?;
             // Something in between is gone, or the position is of another life of this database.
             if (self.position > 0 && self.position + 1 < first) || self.position > last {
                 self.position = last;
@@ -56,9 +57,10 @@ impl Watcher {
         }
         loop {
             self.woken.mark_unchanged();
-            let rows = store::changes::after(&self.api.database, self.tenant, self.position, self.order, BATCH)
-                .await
-                .map_err(failed)?;
+            let rows =
+                store::changes::after(&self.api.database, self.tenant, self.position, self.order, BATCH)
+                    .await
+                    .map_err(failed)?;
             if let Some(last) = rows.last() {
                 self.position = last.position;
                 return Ok(Some(rows.into_iter().map(convert::change).collect()));

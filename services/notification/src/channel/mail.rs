@@ -51,9 +51,9 @@ impl Mailer {
     /// A way to `target` for mails from `from`.
     pub fn new(target: MailTarget, from: Mailbox) -> Result<Self, lettre::transport::smtp::Error> {
         let way = match target {
-            MailTarget::Smtp(url) => {
-                Way::Smtp(AsyncSmtpTransport::<Tokio1Executor>::from_url(&url)?.timeout(Some(TIMEOUT)).build())
-            }
+            MailTarget::Smtp(url) => Way::Smtp(
+                AsyncSmtpTransport::<Tokio1Executor>::from_url(&url)?.timeout(Some(TIMEOUT)).build(),
+            ),
             MailTarget::Mailbox(folder) => Way::Folder(folder),
         };
         Ok(Self { from, way })
@@ -76,9 +76,9 @@ impl Mailer {
                 Err(error) if error.is_permanent() => Err(MailError::Refused(error.to_string())),
                 Err(error) => Err(MailError::Failed(error.to_string())),
             },
-            Way::Folder(folder) => {
-                write(folder, id, message.formatted()).await.map_err(|error| MailError::Failed(error.to_string()))
-            }
+            Way::Folder(folder) => write(folder, id, message.formatted())
+                .await
+                .map_err(|error| MailError::Failed(error.to_string())),
         }
     }
 }

@@ -48,7 +48,11 @@ pub fn check(new: &NewEndpoint, allow_http: bool) -> Result<(), Refusal> {
     for (index, pattern) in new.event_types.iter().enumerate() {
         if !subscription::is_pattern(pattern) {
             let field = format!("event_types[{index}]");
-            return Err(Refusal::invalid(field, "malformed_event_type", "must be like order.placed or shipment.*"));
+            return Err(Refusal::invalid(
+                field,
+                "malformed_event_type",
+                "must be like order.placed or shipment.*",
+            ));
         }
     }
     Ok(())
@@ -135,5 +139,9 @@ pub async fn set_enabled(
 
 /// Removes an endpoint with its deliveries.
 pub async fn delete(tx: &Tx, tenant: TenantId, id: EndpointId) -> Result<(), CommandError> {
-    if store::endpoints::delete(tx, tenant, id).await? { Ok(()) } else { Err(Refusal::not_found("endpoint").into()) }
+    if store::endpoints::delete(tx, tenant, id).await? {
+        Ok(())
+    } else {
+        Err(Refusal::not_found("endpoint").into())
+    }
 }

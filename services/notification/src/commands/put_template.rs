@@ -31,9 +31,15 @@ pub async fn put_template(
     let is_tag = (2..=MAX_LOCALE).contains(&locale.len())
         && locale.split('-').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric()));
     if !is_tag {
-        return Err(Refusal::invalid("locale", "malformed_locale", "must be a language tag such as en or pt-BR").into());
+        return Err(Refusal::invalid(
+            "locale",
+            "malformed_locale",
+            "must be a language tag such as en or pt-BR",
+        )
+        .into());
     }
-    template::check(&template).map_err(|error| Refusal::invalid(error.part, "malformed_template", error.problem))?;
+    template::check(&template)
+        .map_err(|error| Refusal::invalid(error.part, "malformed_template", error.problem))?;
     let row = TemplateRow {
         tenant_id: tenant,
         name: name.to_owned(),

@@ -34,8 +34,10 @@ mod tests {
     #[test]
     fn patterns_that_could_never_match_are_told_apart() {
         assert!(["order.placed", "shipment.*"].iter().all(|pattern| is_pattern(pattern)));
-        assert!(["", "*", "order", "order.", ".placed", "Order.placed", "a.b.c", "order.pl*"]
-            .iter()
-            .all(|pattern| !is_pattern(pattern)));
+        assert!(
+            ["", "*", "order", "order.", ".placed", "Order.placed", "a.b.c", "order.pl*"]
+                .iter()
+                .all(|pattern| !is_pattern(pattern))
+        );
     }
 }

@@ -2,7 +2,9 @@
 
 use prost::Message;
 use qm_ids::OrderId;
-use qm_proto::{inventory::v1 as inventory, order::v1 as order, shipping::v1 as shipping, types::v1::LineUnits};
+use qm_proto::{
+    inventory::v1 as inventory, order::v1 as order, shipping::v1 as shipping, types::v1::LineUnits,
+};
 use serde_json::{Value, json};
 
 /// What an event says to the public.
@@ -80,6 +82,8 @@ fn of_order(order: &str, mut data: Value) -> Result<Public, String> {
 fn units(units: &[LineUnits]) -> Value {
     units
         .iter()
-        .map(|units| json!({ "line_id": units.line_id, "item_id": units.item_id, "quantity": units.quantity }))
+        .map(
+            |units| json!({ "line_id": units.line_id, "item_id": units.item_id, "quantity": units.quantity }),
+        )
         .collect()
 }

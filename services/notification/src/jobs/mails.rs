@@ -130,10 +130,14 @@ impl MailJob {
         let request = BatchGetOrdersRequest {
             keys: keys
                 .into_iter()
-                .map(|(tenant, order)| OrderKey { tenant_id: tenant.to_string(), order_id: order.to_string() })
+                .map(|(tenant, order)| OrderKey {
+                    tenant_id: tenant.to_string(),
+                    order_id: order.to_string(),
+                })
                 .collect(),
         };
-        let mut client = OrderServiceClient::new(self.orders.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let mut client =
+            OrderServiceClient::new(self.orders.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
         let response = client.batch_get_orders(request).await.map_err(|status| format!("order: {status}"))?;
         let mut orders = HashMap::new();
         for found in response.into_inner().orders {
@@ -174,11 +178,12 @@ impl MailJob {
         }
         let address = customer.email.parse().map_err(|error| MailError::Malformed(format!("{error}")))?;
         let name = Some(customer.name.clone()).filter(|name| !name.is_empty());
-        let template = ground.template(row.tenant_id, &row.template, &customer.locale).ok_or_else(|| {
-            MailError::Malformed(format!("there is no template {}", row.template))
-        })?;
+        let template = ground
+            .template(row.tenant_id, &row.template, &customer.locale)
+            .ok_or_else(|| MailError::Malformed(format!("there is no template {}", row.template)))?;
         let context = self.context(row, order);
-        let text = template::render(&template, &context).map_err(|error| MailError::Malformed(error.to_string()))?;
+        let text =
+            template::render(&template, &context).map_err(|error| MailError::Malformed(error.to_string()))?;
         self.mailer.send(row.message_id, Mailbox::new(name, address), &text).await?;
         info!(order.id = %row.order_id, message.id = %row.message_id, "sent {} for {}", row.template, row.order_id);
         Ok(true)
@@ -196,7 +201,8 @@ impl MailJob {
                 ContextLine { title: line.title.clone(), quantity: line.quantity, units }
             })
             .collect();
-        let promise = if order.current_promise.is_empty() { &order.promise_by } else { &order.current_promise };
+        let promise =
+            if order.current_promise.is_empty() { &order.promise_by } else { &order.current_promise };
         Context {
             number: order.number,
             name: order.customer.as_ref().map(|customer| customer.name.clone()).unwrap_or_default(),

@@ -69,7 +69,8 @@ impl WebhookJob {
                     is_failing = true;
                 }
             }
-            let next = store::endpoints::next_due(&self.database).await.ok().flatten().filter(|_| !is_failing);
+            let next =
+                store::endpoints::next_due(&self.database).await.ok().flatten().filter(|_| !is_failing);
             if !pause(&*self.clock, next, &self.wake.webhooks, &shutdown).await {
                 return;
             }
@@ -103,7 +104,8 @@ impl WebhookJob {
     async fn ground(
         &self,
         due: &[Delivery],
-    ) -> Result<(HashMap<(TenantId, EndpointId), Endpoint>, HashMap<(TenantId, i64), Change>), CommandError> {
+    ) -> Result<(HashMap<(TenantId, EndpointId), Endpoint>, HashMap<(TenantId, i64), Change>), CommandError>
+    {
         let tenants = TenantSet::of(due.iter().map(|row| row.tenant_id));
         let tx = self.database.read(&tenants).await?;
         let endpoints = store::endpoints::list(&tx).await?;
@@ -149,7 +151,13 @@ impl WebhookJob {
         visit
     }
 
-    async fn send(&self, endpoint: &Endpoint, delivery: &Delivery, change: &Change, now: DateTime<Utc>) -> Outcome {
+    async fn send(
+        &self,
+        endpoint: &Endpoint,
+        delivery: &Delivery,
+        change: &Change,
+        now: DateTime<Utc>,
+    ) -> Outcome {
         let body = body(change);
         let (id, timestamp) = (delivery.event_id.to_string(), now.timestamp());
         let Some(signature) = signature::sign(&endpoint.secret, &id, timestamp, &body) else {

@@ -13,7 +13,12 @@ pub async fn add(tx: &Tx, messages: Vec<Model>) -> Result<u64> {
 }
 
 /// Claims mails that are due, longest due first: nobody else gets them before `until`.
-pub async fn claim(database: &Database, now: DateTime<Utc>, until: DateTime<Utc>, limit: u64) -> Result<Vec<Model>> {
+pub async fn claim(
+    database: &Database,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+    limit: u64,
+) -> Result<Vec<Model>> {
     let tx = database.begin_system().await?;
     let rows = tx
         .find::<Entity>()
@@ -21,7 +26,10 @@ pub async fn claim(database: &Database, now: DateTime<Utc>, until: DateTime<Utc>
         .filter(Column::DueAt.lte(now))
         .order_by_asc(Column::DueAt)
         .limit(limit)
-        .lock_with_behavior(sea_orm::sea_query::LockType::Update, sea_orm::sea_query::LockBehavior::SkipLocked)
+        .lock_with_behavior(
+            sea_orm::sea_query::LockType::Update,
+            sea_orm::sea_query::LockBehavior::SkipLocked,
+        )
         .all(tx.conn())
         .await?;
     let claimed = rows.iter().cloned().map(|row| Model { due_at: Some(until), ..row }).collect();

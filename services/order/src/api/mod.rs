@@ -11,10 +11,10 @@ use qm_idempotency::{OnceKey, Seen};
 use qm_ids::{HoldId, OrderId, TenantId};
 use qm_proto::order::v1::{
     BatchGetOrdersRequest, BatchGetOrdersResponse, CancelOrderRequest, CancelOrderResponse, FindOrderRequest,
-    FindOrderResponse, GetOrderRequest, GetOrderResponse, GetSummaryRequest, GetSummaryResponse, GetTimelineRequest,
-    GetTimelineResponse, HoldOrderRequest, HoldOrderResponse, ListOrdersRequest, ListOrdersResponse,
-    PlaceOrdersRequest, PlaceOrdersResponse, ReleaseHoldRequest, ReleaseHoldResponse, StateCount, TenantOrder,
-    order_service_server::OrderService,
+    FindOrderResponse, GetOrderRequest, GetOrderResponse, GetSummaryRequest, GetSummaryResponse,
+    GetTimelineRequest, GetTimelineResponse, HoldOrderRequest, HoldOrderResponse, ListOrdersRequest,
+    ListOrdersResponse, PlaceOrdersRequest, PlaceOrdersResponse, ReleaseHoldRequest, ReleaseHoldResponse,
+    StateCount, TenantOrder, order_service_server::OrderService,
 };
 use qm_proto::types::v1::{Actor, Idempotency};
 use qm_refusal::Refusal;
@@ -85,14 +85,19 @@ impl Api {
                     let change = Change {
                         key,
                         command: asked.command,
-                        cause: Cause { event: None, trace: trace.clone(), actor: parse::actor(asked.actor.as_ref()) },
+                        cause: Cause {
+                            event: None,
+                            trace: trace.clone(),
+                            actor: parse::actor(asked.actor.as_ref()),
+                        },
                         expected_revision: asked.expected_revision,
                         verb: make(),
                     };
                     let outcome = commands::change(context, tx, vec![change]).await?.pop();
                     let order = outcome.ok_or_else(|| Refusal::not_found("order"))??;
                     if let Some(once) = once {
-                        qm_idempotency::store(tx, vec![(once.clone(), Vec::new())], context.clock.now()).await?;
+                        qm_idempotency::store(tx, vec![(once.clone(), Vec::new())], context.clock.now())
+                            .await?;
                     }
                     Ok(order)
                 })
@@ -120,7 +125,10 @@ impl OrderService for Api {
         Ok(Response::new(PlaceOrdersResponse { results }))
     }
 
-    async fn get_order(&self, request: Request<GetOrderRequest>) -> Result<Response<GetOrderResponse>, Status> {
+    async fn get_order(
+        &self,
+        request: Request<GetOrderRequest>,
+    ) -> Result<Response<GetOrderResponse>, Status> {
         let tenant = tenant_of(&request)?;
         let order = self.load(tenant, parse::id("order_id", &request.into_inner().order_id)?).await?;
         Ok(Response::new(GetOrderResponse { order: Some(convert::order(&order)) }))
@@ -156,7 +164,10 @@ impl OrderService for Api {
         Ok(Response::new(BatchGetOrdersResponse { orders }))
     }
 
-    async fn list_orders(&self, request: Request<ListOrdersRequest>) -> Result<Response<ListOrdersResponse>, Status> {
+    async fn list_orders(
+        &self,
+        request: Request<ListOrdersRequest>,
+    ) -> Result<Response<ListOrdersResponse>, Status> {
         let tenant = tenant_of(&request)?;
         let request = request.into_inner();
         let (limit, filter) = parse::filter(&request)?;
@@ -164,10 +175,16 @@ impl OrderService for Api {
             .await
             .map_err(|error| from_database(&error))?;
         let next_cursor = cursor::cut(&mut orders, limit);
-        Ok(Response::new(ListOrdersResponse { orders: orders.iter().map(convert::order).collect(), next_cursor }))
+        Ok(Response::new(ListOrdersResponse {
+            orders: orders.iter().map(convert::order).collect(),
+            next_cursor,
+        }))
     }
 
-    async fn find_order(&self, request: Request<FindOrderRequest>) -> Result<Response<FindOrderResponse>, Status> {
+    async fn find_order(
+        &self,
+        request: Request<FindOrderRequest>,
+    ) -> Result<Response<FindOrderResponse>, Status> {
         let tenant = tenant_of(&request)?;
         let request = request.into_inner();
         let email = request.email.trim().to_lowercase();
@@ -207,7 +224,10 @@ impl OrderService for Api {
         Ok(Response::new(CancelOrderResponse { order: Some(convert::order(&order)) }))
     }
 
-    async fn hold_order(&self, request: Request<HoldOrderRequest>) -> Result<Response<HoldOrderResponse>, Status> {
+    async fn hold_order(
+        &self,
+        request: Request<HoldOrderRequest>,
+    ) -> Result<Response<HoldOrderResponse>, Status> {
         let tenant = tenant_of(&request)?;
         let request = request.into_inner();
         parse::text("reason", &request.reason, MAX_REASON)?;
@@ -235,7 +255,10 @@ impl OrderService for Api {
                 Box::new(move |step| domain::hold(step, hold, kind, &reason, actor))
             })
             .await?;
-        Ok(Response::new(HoldOrderResponse { order: Some(convert::order(&order)), hold_id: hold.to_string() }))
+        Ok(Response::new(HoldOrderResponse {
+            order: Some(convert::order(&order)),
+            hold_id: hold.to_string(),
+        }))
     }
 
     async fn release_hold(
@@ -257,8 +280,7 @@ impl OrderService for Api {
             idempotency: request.idempotency,
             expected_revision: request.expected_revision,
         };
-        let order =
-            self.change(&asked, || Box::new(move |step| domain::release_hold(step, hold))).await?;
+        let order = self.change(&asked, || Box::new(move |step| domain::release_hold(step, hold))).await?;
         Ok(Response::new(ReleaseHoldResponse { order: Some(convert::order(&order)) }))
     }
 
@@ -277,7 +299,10 @@ impl OrderService for Api {
         Ok(Response::new(GetTimelineResponse { entries: rows.iter().map(convert::entry).collect() }))
     }
 
-    async fn get_summary(&self, request: Request<GetSummaryRequest>) -> Result<Response<GetSummaryResponse>, Status> {
+    async fn get_summary(
+        &self,
+        request: Request<GetSummaryRequest>,
+    ) -> Result<Response<GetSummaryResponse>, Status> {
         let tenant = tenant_of(&request)?;
         let summary = store::summary(&self.database, tenant).await.map_err(|error| from_database(&error))?;
         let counts = |counts: Vec<(String, i64)>| {

@@ -59,9 +59,9 @@ fn date(field: &str, text: &str) -> Result<Option<NaiveDate>, Refusal> {
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse()
-        .map(Some)
-        .map_err(|error| Refusal::invalid(field, "malformed_date", format!("must be like 2026-11-22: {error}")))
+    text.parse().map(Some).map_err(|error| {
+        Refusal::invalid(field, "malformed_date", format!("must be like 2026-11-22: {error}"))
+    })
 }
 
 pub(super) fn filter(request: &proto::ListOrdersRequest) -> Result<(u64, Filter), Refusal> {
@@ -140,7 +140,8 @@ pub(super) fn new_order(
             .iter()
             .enumerate()
             .map(|(index, fee)| {
-                let code = required("code", &fee.code, 50).map_err(|it| it.within(&format!("fees[{index}]")))?;
+                let code =
+                    required("code", &fee.code, 50).map_err(|it| it.within(&format!("fees[{index}]")))?;
                 Ok(Fee { code, amount: Minor(fee.amount_minor) })
             })
             .collect::<Result<_, Refusal>>()?,
@@ -169,7 +170,10 @@ fn customer(customer: Option<&proto::Customer>) -> Result<Customer, Refusal> {
     let Some(customer) = customer else { return Ok(Customer::default()) };
     let email = text("email", &customer.email, 254).map_err(within)?.to_lowercase();
     let is_address = email.split_once('@').is_some_and(|(user, domain)| {
-        !user.is_empty() && !domain.is_empty() && !email.contains(char::is_whitespace) && !domain.contains('@')
+        !user.is_empty()
+            && !domain.is_empty()
+            && !email.contains(char::is_whitespace)
+            && !domain.contains('@')
     });
     if !email.is_empty() && !is_address {
         return Err(within(Refusal::invalid("email", "malformed_email", "must be like someone@example.com")));
@@ -184,15 +188,19 @@ fn customer(customer: Option<&proto::Customer>) -> Result<Customer, Refusal> {
 }
 
 fn ship_to(address: Option<&types::Address>) -> Result<Address, Refusal> {
-    let address =
-        address.ok_or_else(|| Refusal::invalid("ship_to", "required", "an order that ships needs an address"))?;
+    let address = address
+        .ok_or_else(|| Refusal::invalid("ship_to", "required", "an order that ships needs an address"))?;
     parse_address(address).map_err(|refusal| refusal.within("ship_to"))
 }
 
 fn parse_address(address: &types::Address) -> Result<Address, Refusal> {
     let country = required("country", &address.country, 2)?;
     if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return Err(Refusal::invalid("country", "malformed_country", "must be a code of two capitals such as US"));
+        return Err(Refusal::invalid(
+            "country",
+            "malformed_country",
+            "must be a code of two capitals such as US",
+        ));
     }
     let point = address.point.as_ref().map(|point| (point.latitude, point.longitude));
     if let Some((latitude, longitude)) = point {

@@ -128,8 +128,10 @@ impl Placing {
         for chunk in missing.chunks(MAX_SKUS) {
             items.extend(self.ask_inventory(tenant, chunk).await?);
         }
-        let locations =
-            locations.into_iter().filter(|(_, row)| row.can_pickup).map(|(code, row)| (code, row.location_id));
+        let locations = locations
+            .into_iter()
+            .filter(|(_, row)| row.can_pickup)
+            .map(|(code, row)| (code, row.location_id));
         Ok(Known { items, locations: locations.collect() })
     }
 
@@ -138,7 +140,10 @@ impl Placing {
         let request = with_tenant(BatchGetItemsRequest { skus: skus.to_vec() }, tenant);
         let response = client.batch_get_items(request).await.map_err(|status| {
             error!(%status, "inventory could not be asked about items");
-            Status::from(Refusal::unavailable("inventory_unavailable", "items cannot be looked up at the moment"))
+            Status::from(Refusal::unavailable(
+                "inventory_unavailable",
+                "items cannot be looked up at the moment",
+            ))
         })?;
         response
             .into_inner()

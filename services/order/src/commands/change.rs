@@ -32,7 +32,10 @@ pub struct Change {
 
 impl std::fmt::Debug for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Change").field("key", &self.key).field("command", &self.command).finish_non_exhaustive()
+        f.debug_struct("Change")
+            .field("key", &self.key)
+            .field("command", &self.command)
+            .finish_non_exhaustive()
     }
 }
 

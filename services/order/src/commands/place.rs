@@ -66,7 +66,12 @@ pub async fn place(
             continue;
         }
         let id: OrderId = context.ids.next();
-        let draft = domain::place((placement.tenant, id, 0), &placement.new, &placement.items, (now, context.patience));
+        let draft = domain::place(
+            (placement.tenant, id, 0),
+            &placement.new,
+            &placement.items,
+            (now, context.patience),
+        );
         match draft {
             Ok(_) => {
                 *counts.entry(placement.tenant).or_default() += 1;
@@ -115,7 +120,9 @@ async fn plan(tx: &Tx, placements: &[Placement]) -> Result<Vec<Plan>, CommandErr
     let mut plans = Vec::with_capacity(placements.len());
     for (index, placement) in placements.iter().enumerate() {
         let mut plan = match placement.once.as_ref().and_then(|_| seen.next()) {
-            Some(Seen::Answered(answer)) => Plan::Known(OrderId::from_uuid(Uuid::from_slice(&answer).unwrap_or_default())),
+            Some(Seen::Answered(answer)) => {
+                Plan::Known(OrderId::from_uuid(Uuid::from_slice(&answer).unwrap_or_default()))
+            }
             Some(Seen::OtherBody) => Plan::Refused(Refusal::idempotency_mismatch()),
             Some(Seen::New) | None => Plan::New,
         };
@@ -124,7 +131,11 @@ async fn plan(tx: &Tx, placements: &[Placement]) -> Result<Vec<Plan>, CommandErr
             match first.get(&(placement.tenant, once.text().to_owned())) {
                 Some(earlier) => {
                     let same = placements[*earlier].once.as_ref().is_some_and(|other| other == once);
-                    plan = if same { Plan::Same(*earlier) } else { Plan::Refused(Refusal::idempotency_mismatch()) };
+                    plan = if same {
+                        Plan::Same(*earlier)
+                    } else {
+                        Plan::Refused(Refusal::idempotency_mismatch())
+                    };
                 }
                 None => {
                     first.insert((placement.tenant, once.text().to_owned()), index);
@@ -145,7 +156,11 @@ async fn plan(tx: &Tx, placements: &[Placement]) -> Result<Vec<Plan>, CommandErr
 /// The channel's own name for an order, if it gave one.
 fn external(placement: &Placement) -> Option<(TenantId, &str, &str)> {
     let new = &placement.new;
-    (!new.external_id.is_empty()).then_some((placement.tenant, new.channel.as_str(), new.external_id.as_str()))
+    (!new.external_id.is_empty()).then_some((
+        placement.tenant,
+        new.channel.as_str(),
+        new.external_id.as_str(),
+    ))
 }
 
 async fn answer(

@@ -19,9 +19,9 @@ type Claims = BTreeMap<(ReservationId, PlanId), Vec<(LocationId, LineUnits)>>;
 ///
 /// What has shipped is left alone: it can only be returned.
 pub fn cancel(step: &mut Step, reason: &str) -> Result<String, Refusal> {
-    let free = step.order().ranges(|_, piece| {
-        matches!(piece.bucket, Bucket::Open | Bucket::Backordered | Bucket::Allocated)
-    });
+    let free = step
+        .order()
+        .ranges(|_, piece| matches!(piece.bucket, Bucket::Open | Bucket::Backordered | Bucket::Allocated));
     let mut claims: Claims = BTreeMap::new();
     for (line, piece) in step.order().pieces() {
         let Some(source) = piece.source.filter(|_| piece.bucket == Bucket::Allocated) else { continue };

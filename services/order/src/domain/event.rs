@@ -4,7 +4,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use qm_ids::{FulfilmentId, HoldId, LocationId, PlanId, ReservationId};
 
 use super::{
-    order::{Attempt, AttemptState, Exclusion, Fulfilment, FulfilmentState, Hold, LineUnits, Order, RecallIntent},
+    order::{
+        Attempt, AttemptState, Exclusion, Fulfilment, FulfilmentState, Hold, LineUnits, Order, RecallIntent,
+    },
     piece::{self, Bucket, Piece, Source, UnitRange},
 };
 
@@ -202,10 +204,14 @@ impl Order {
                     state: AttemptState::Pending { asks: 1, due_at: *due_at },
                 });
             }
-            Event::SourcingRepeated { attempt, due_at } => self.change_attempt(*attempt, |state| match state {
-                AttemptState::Pending { asks, .. } => AttemptState::Pending { asks: asks + 1, due_at: *due_at },
-                AttemptState::Closed => AttemptState::Closed,
-            }),
+            Event::SourcingRepeated { attempt, due_at } => {
+                self.change_attempt(*attempt, |state| match state {
+                    AttemptState::Pending { asks, .. } => {
+                        AttemptState::Pending { asks: asks + 1, due_at: *due_at }
+                    }
+                    AttemptState::Closed => AttemptState::Closed,
+                })
+            }
             Event::AttemptClosed { attempt } => self.change_attempt(*attempt, |_| AttemptState::Closed),
             Event::Backordered { attempt, units, .. } => {
                 for known in self.attempts.iter_mut().filter(|known| known.number == *attempt) {

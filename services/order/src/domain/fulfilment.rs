@@ -167,12 +167,10 @@ fn pick(
     units: &[LineUnits],
     from: impl Fn(Bucket) -> bool + Copy,
 ) -> Vec<UnitRange> {
-    let wanted =
-        |piece: &Piece| from(piece.bucket) && piece.source.is_some_and(|source| source.fulfilment == fulfilment);
-    summed(units)
-        .into_iter()
-        .flat_map(|(line, quantity)| step.order().pick(line, quantity, wanted))
-        .collect()
+    let wanted = |piece: &Piece| {
+        from(piece.bucket) && piece.source.is_some_and(|source| source.fulfilment == fulfilment)
+    };
+    summed(units).into_iter().flat_map(|(line, quantity)| step.order().pick(line, quantity, wanted)).collect()
 }
 
 /// Quantities by line: a message may name a line twice, once for each parcel.
@@ -188,8 +186,7 @@ fn summed(units: &[LineUnits]) -> Vec<(LineId, i64)> {
 }
 
 fn release_units(step: &mut Step, fulfilment: &Fulfilment, ranges: &[UnitRange], reason: ReleaseReason) {
-    let units =
-        step.order().units_of(ranges).into_iter().map(|units| (fulfilment.location, units)).collect();
+    let units = step.order().units_of(ranges).into_iter().map(|units| (fulfilment.location, units)).collect();
     release(step, fulfilment.reservation, fulfilment.plan, units, reason);
 }
 
@@ -208,7 +205,8 @@ fn cancel(step: &mut Step, units: Vec<UnitRange>) {
 }
 
 fn end_if_empty(step: &mut Step, fulfilment: FulfilmentId) {
-    let is_over = step.order().fulfilment(fulfilment).is_some_and(|known| known.state != FulfilmentState::Ended);
+    let is_over =
+        step.order().fulfilment(fulfilment).is_some_and(|known| known.state != FulfilmentState::Ended);
     if is_over && units_in_work(step.order(), fulfilment).is_empty() {
         step.emit(Event::FulfilmentEnded { fulfilment });
     }

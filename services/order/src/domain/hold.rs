@@ -67,10 +67,20 @@ pub fn hold(
         return Err(Refusal::conflict("order_ended", "nothing of the order is left to hold"));
     }
     if step.order().holds.len() >= MAX_HOLDS {
-        return Err(Refusal::conflict("too_many_holds", format!("an order may have {MAX_HOLDS} holds at most")));
+        return Err(Refusal::conflict(
+            "too_many_holds",
+            format!("an order may have {MAX_HOLDS} holds at most"),
+        ));
     }
     let placed_at = step.now();
-    step.emit(Event::HoldPlaced(Hold { id, kind, reason: reason.to_owned(), actor, placed_at, released_at: None }));
+    step.emit(Event::HoldPlaced(Hold {
+        id,
+        kind,
+        reason: reason.to_owned(),
+        actor,
+        placed_at,
+        released_at: None,
+    }));
     let released = step.order().count(Bucket::InFulfilment);
     Ok(if released == 0 {
         format!("held: {}", kind.word())

@@ -22,13 +22,13 @@ mod wake;
 pub use cancel::cancel;
 pub use event::{Event, ReleaseReason, SourcingReason};
 pub use fulfilment::{
-    RejectReason, record_cancelled, record_completed, record_delivered, record_issued, record_lost, record_opened,
-    record_recall_refused, record_rejected as record_fulfilment_rejected, record_returning,
+    RejectReason, record_cancelled, record_completed, record_delivered, record_issued, record_lost,
+    record_opened, record_recall_refused, record_rejected as record_fulfilment_rejected, record_returning,
 };
 pub use hold::{HoldKind, hold, release_hold};
 pub use order::{
-    Address, Attempt, AttemptState, Customer, Exclusion, Fee, Fulfilment, FulfilmentState, Hold, Kind, Line, LineUnits,
-    Order, RecallIntent,
+    Address, Attempt, AttemptState, Customer, Exclusion, Fee, Fulfilment, FulfilmentState, Hold, Kind, Line,
+    LineUnits, Order, RecallIntent,
 };
 pub use piece::{Bucket, Piece, Source, UnitRange};
 pub use place::{Item, NewLine, NewOrder, place};

@@ -7,7 +7,8 @@ use super::{order::Fee, place::NewLine};
 
 /// What a line is sold for: quantity × price, rounded half away from zero, less its discount.
 pub(super) fn net(line: &NewLine, currency: Currency) -> Result<Minor, Refusal> {
-    let overflow = || Refusal::invalid("unit_price", "out_of_range", "quantity × unit_price is beyond any amount");
+    let overflow =
+        || Refusal::invalid("unit_price", "out_of_range", "quantity × unit_price is beyond any amount");
     let gross = line.unit_price.times(line.quantity, currency).map_err(|_| overflow())?;
     not_negative("discount_minor", line.discount)?;
     not_negative("tax_minor", line.tax)?;
@@ -29,7 +30,8 @@ pub(super) fn check_total(
     not_negative("shipping_minor", shipping)?;
     not_negative("discount_minor", discount)?;
     for (index, fee) in fees.iter().enumerate() {
-        not_negative("amount_minor", fee.amount).map_err(|refusal| refusal.within(&format!("fees[{index}]")))?;
+        not_negative("amount_minor", fee.amount)
+            .map_err(|refusal| refusal.within(&format!("fees[{index}]")))?;
     }
     let sum = nets
         .iter()
@@ -41,7 +43,11 @@ pub(super) fn check_total(
         .and_then(|sum| sum.checked_sub(discount))
         .map_err(|_| Refusal::invalid("total_minor", "out_of_range", "the sum is beyond any amount"))?;
     if expected.get() < 0 {
-        return Err(Refusal::invalid("discount_minor", "discount_too_large", "is more than the rest of the order"));
+        return Err(Refusal::invalid(
+            "discount_minor",
+            "discount_too_large",
+            "is more than the rest of the order",
+        ));
     }
     if expected == total {
         return Ok(());
@@ -55,5 +61,9 @@ pub(super) fn check_total(
 }
 
 fn not_negative(field: &str, amount: Minor) -> Result<(), Refusal> {
-    if amount.get() < 0 { Err(Refusal::invalid(field, "out_of_range", "must not be negative")) } else { Ok(()) }
+    if amount.get() < 0 {
+        Err(Refusal::invalid(field, "out_of_range", "must not be negative"))
+    } else {
+        Ok(())
+    }
 }

@@ -322,7 +322,12 @@ impl Order {
     }
 
     /// Up to `quantity` units of a line whose pieces satisfy `wanted`, lowest first.
-    pub(super) fn pick(&self, line: LineId, quantity: i64, wanted: impl Fn(&Piece) -> bool) -> Vec<UnitRange> {
+    pub(super) fn pick(
+        &self,
+        line: LineId,
+        quantity: i64,
+        wanted: impl Fn(&Piece) -> bool,
+    ) -> Vec<UnitRange> {
         let mut left = quantity;
         let mut picked = Vec::new();
         let pieces = self.line(line).map(|line| line.pieces.as_slice()).unwrap_or_default();
@@ -341,7 +346,8 @@ impl Order {
         self.lines
             .iter()
             .filter_map(|line| {
-                let quantity = ranges.iter().filter(|range| range.line == line.id).map(UnitRange::quantity).sum();
+                let quantity =
+                    ranges.iter().filter(|range| range.line == line.id).map(UnitRange::quantity).sum();
                 (quantity > 0).then_some(LineUnits { line: line.id, item: line.item, quantity })
             })
             .collect()

@@ -141,7 +141,8 @@ pub(super) fn change(pieces: &mut Vec<Piece>, range: &Range, mut fate: impl FnMu
     let mut tiled = Vec::with_capacity(pieces.len() + 2);
     for piece in pieces.drain(..) {
         let units = piece.units();
-        let (start, end) = (range.start.clamp(units.start, units.end), range.end.clamp(units.start, units.end));
+        let (start, end) =
+            (range.start.clamp(units.start, units.end), range.end.clamp(units.start, units.end));
         let part = |from: i64, to: i64| Piece { first_unit: from, quantity: to - from, ..piece.clone() };
         if units.start < start {
             tiled.push(part(units.start, start));

@@ -134,7 +134,8 @@ fn place_line(
         return Err(Refusal::invalid("sku", "unknown_item", format!("no item has the sku {:?}", line.sku)));
     };
     let net = money::net(line, currency)?;
-    let whole = Piece { first_unit: 0, quantity: line.quantity, bucket: Bucket::Open, attempt: 0, source: None };
+    let whole =
+        Piece { first_unit: 0, quantity: line.quantity, bucket: Bucket::Open, attempt: 0, source: None };
     Ok(Line {
         id: derive(order.as_uuid(), "line", index as u64),
         // A thousand lines at most.

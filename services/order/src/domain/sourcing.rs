@@ -60,9 +60,8 @@ pub fn record_reserved(step: &mut Step, reservation: &Reservation) -> String {
     for assignment in &reservation.assignments {
         let mut units = Vec::new();
         for wanted in &assignment.units {
-            let open = |piece: &super::Piece| {
-                piece.bucket == Bucket::Open && piece.attempt == reservation.attempt
-            };
+            let open =
+                |piece: &super::Piece| piece.bucket == Bucket::Open && piece.attempt == reservation.attempt;
             // Units of an earlier assignment are no longer open, so none is given twice.
             let taken = units_left(step.order(), wanted, &units, open);
             let count: i64 = taken.iter().map(UnitRange::quantity).sum();
@@ -99,7 +98,8 @@ pub fn record_reserved(step: &mut Step, reservation: &Reservation) -> String {
         format!("{planned} fulfilments planned, unwanted units released")
     };
     update_promise(step);
-    let broken = step.order().attempt(reservation.attempt).map(|attempt| attempt.broken.clone()).unwrap_or_default();
+    let broken =
+        step.order().attempt(reservation.attempt).map(|attempt| attempt.broken.clone()).unwrap_or_default();
     for (location, units) in broken {
         source_again(step, reservation.id, location, &units);
     }
@@ -115,8 +115,7 @@ fn units_left(
     taken: &[UnitRange],
     open: impl Fn(&super::Piece) -> bool,
 ) -> Vec<UnitRange> {
-    let already: i64 =
-        taken.iter().filter(|range| range.line == wanted.line).map(UnitRange::quantity).sum();
+    let already: i64 = taken.iter().filter(|range| range.line == wanted.line).map(UnitRange::quantity).sum();
     let mut skip = already;
     let mut found = Vec::new();
     for range in order.pick(wanted.line, wanted.quantity + already, open) {
@@ -258,7 +257,9 @@ fn remember_broken(
 fn source_again(step: &mut Step, reservation: ReservationId, location: LocationId, units: &LineUnits) -> i64 {
     let allocated = step.order().pick(units.line, units.quantity, |piece| {
         piece.bucket == Bucket::Allocated
-            && piece.source.is_some_and(|source| source.reservation == reservation && source.location == location)
+            && piece
+                .source
+                .is_some_and(|source| source.reservation == reservation && source.location == location)
     });
     let count = allocated.iter().map(UnitRange::quantity).sum();
     if count > 0 {

@@ -1,9 +1,6 @@
 //! Summaries of an order: pure functions of its parts.
 
-use super::{
-    order::Order,
-    piece::Bucket,
-};
+use super::{order::Order, piece::Bucket};
 
 /// Where an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +85,11 @@ impl Order {
     pub fn fulfilment_status(&self) -> FulfilmentStatus {
         let is_gone = |bucket: Bucket| match bucket {
             Bucket::Shipped | Bucket::Delivered | Bucket::Returning | Bucket::Returned | Bucket::Lost => true,
-            Bucket::Open | Bucket::Backordered | Bucket::Allocated | Bucket::InFulfilment | Bucket::Cancelled => false,
+            Bucket::Open
+            | Bucket::Backordered
+            | Bucket::Allocated
+            | Bucket::InFulfilment
+            | Bucket::Cancelled => false,
         };
         let wanted: Vec<Bucket> = self
             .pieces()

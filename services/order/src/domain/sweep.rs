@@ -19,7 +19,9 @@ impl Order {
             AttemptState::Closed => None,
         });
         let fulfilments = self.fulfilments.iter().filter_map(|fulfilment| match fulfilment.state {
-            FulfilmentState::Requested { due_at, .. } | FulfilmentState::Recalling { due_at, .. } => Some(due_at),
+            FulfilmentState::Requested { due_at, .. } | FulfilmentState::Recalling { due_at, .. } => {
+                Some(due_at)
+            }
             FulfilmentState::Planned
             | FulfilmentState::Opened
             | FulfilmentState::RecallRefused { .. }
@@ -46,7 +48,9 @@ pub fn sweep(step: &mut Step) -> usize {
         .fulfilments
         .iter()
         .filter(|fulfilment| match fulfilment.state {
-            FulfilmentState::Requested { due_at, .. } | FulfilmentState::Recalling { due_at, .. } => due_at <= now,
+            FulfilmentState::Requested { due_at, .. } | FulfilmentState::Recalling { due_at, .. } => {
+                due_at <= now
+            }
             _ => false,
         })
         .map(|fulfilment| (fulfilment.id, fulfilment.state))

@@ -13,7 +13,8 @@ use super::{
 pub fn wake(step: &mut Step, item: ItemId, quantity: i64) -> i64 {
     let mut left = quantity;
     let mut units: Vec<UnitRange> = Vec::new();
-    let lines: Vec<_> = step.order().lines.iter().filter(|line| line.item == item).map(|line| line.id).collect();
+    let lines: Vec<_> =
+        step.order().lines.iter().filter(|line| line.item == item).map(|line| line.id).collect();
     for line in lines {
         let picked = step.order().pick(line, left, |piece| piece.bucket == Bucket::Backordered);
         left -= picked.iter().map(UnitRange::quantity).sum::<i64>();

@@ -6,7 +6,8 @@ use qm_database::Tx;
 use qm_ids::{FulfilmentId, OrderId};
 use qm_messaging::{HandleError, Handler, MessagingBuilder, Payload, Received};
 use qm_proto::{
-    inventory::v1 as inventory, routing::v1 as routing, shipping::v1 as shipping, types::v1::LineUnits as ProtoUnits,
+    inventory::v1 as inventory, routing::v1 as routing, shipping::v1 as shipping,
+    types::v1::LineUnits as ProtoUnits,
 };
 use qm_refusal::Refusal;
 
@@ -21,17 +22,44 @@ use crate::{
 pub fn consume(messaging: MessagingBuilder, context: &Context) -> MessagingBuilder {
     let context = || context.clone();
     messaging
-        .consume("record-unfillable", OnOrder { context: context(), command: "record_unfillable", read: unfillable })
-        .consume("record-reserved", OnOrder { context: context(), command: "record_reserved", read: reserved })
-        .consume("record-rejected", OnOrder { context: context(), command: "record_rejected", read: rejected })
-        .consume("record-broken", OnOrder { context: context(), command: "record_reservation_broken", read: broken })
+        .consume(
+            "record-unfillable",
+            OnOrder { context: context(), command: "record_unfillable", read: unfillable },
+        )
+        .consume(
+            "record-reserved",
+            OnOrder { context: context(), command: "record_reserved", read: reserved },
+        )
+        .consume(
+            "record-rejected",
+            OnOrder { context: context(), command: "record_rejected", read: rejected },
+        )
+        .consume(
+            "record-broken",
+            OnOrder { context: context(), command: "record_reservation_broken", read: broken },
+        )
         .consume("record-opened", OnOrder { context: context(), command: "record_opened", read: opened })
-        .consume("record-declined", OnOrder { context: context(), command: "record_fulfilment_rejected", read: declined })
-        .consume("record-cancelled", OnOrder { context: context(), command: "record_fulfilment_cancelled", read: cancelled })
-        .consume("record-recall-refused", OnOrder { context: context(), command: "record_recall_refused", read: recall_refused })
+        .consume(
+            "record-declined",
+            OnOrder { context: context(), command: "record_fulfilment_rejected", read: declined },
+        )
+        .consume(
+            "record-cancelled",
+            OnOrder { context: context(), command: "record_fulfilment_cancelled", read: cancelled },
+        )
+        .consume(
+            "record-recall-refused",
+            OnOrder { context: context(), command: "record_recall_refused", read: recall_refused },
+        )
         .consume("record-issued", OnOrder { context: context(), command: "record_issued", read: issued })
-        .consume("record-completed", OnOrder { context: context(), command: "record_fulfilment_completed", read: completed })
-        .consume("record-shipment", OnOrder { context: context(), command: "record_shipment", read: shipment })
+        .consume(
+            "record-completed",
+            OnOrder { context: context(), command: "record_fulfilment_completed", read: completed },
+        )
+        .consume(
+            "record-shipment",
+            OnOrder { context: context(), command: "record_shipment", read: shipment },
+        )
         .consume("wake", Wake { context: context() })
         .consume("put-items", PutItems)
         .consume("put-locations", PutLocations)
@@ -104,7 +132,11 @@ fn units(units: &[ProtoUnits]) -> Result<Vec<LineUnits>, HandleError> {
             if units.quantity <= 0 {
                 return Err(HandleError::poison(format!("quantity {} of {}", units.quantity, units.line_id)));
             }
-            Ok(LineUnits { line: units.line_id.parse()?, item: units.item_id.parse()?, quantity: units.quantity })
+            Ok(LineUnits {
+                line: units.line_id.parse()?,
+                item: units.item_id.parse()?,
+                quantity: units.quantity,
+            })
         })
         .collect()
 }
@@ -269,7 +301,8 @@ impl Handler<inventory::ItemChanged> for PutItems {
         let rows = events
             .iter()
             .map(|event| {
-                let item = event.payload.item.as_ref().ok_or_else(|| HandleError::poison("item is missing"))?;
+                let item =
+                    event.payload.item.as_ref().ok_or_else(|| HandleError::poison("item is missing"))?;
                 Ok(ItemRow {
                     tenant_id: event.tenant,
                     item_id: item.id.parse()?,
@@ -302,8 +335,11 @@ impl Handler<inventory::LocationChanged> for PutLocations {
         let rows = events
             .iter()
             .map(|event| {
-                let location =
-                    event.payload.location.as_ref().ok_or_else(|| HandleError::poison("location is missing"))?;
+                let location = event
+                    .payload
+                    .location
+                    .as_ref()
+                    .ok_or_else(|| HandleError::poison("location is missing"))?;
                 Ok(LocationRow {
                     tenant_id: event.tenant,
                     location_id: location.id.parse()?,

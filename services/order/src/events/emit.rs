@@ -9,8 +9,8 @@ use qm_proto::{
 };
 
 use crate::domain::{
-    Bucket, Decision, Event, Exclusion, Hold, Kind, LineUnits, Order, RecallIntent, ReleaseReason, SourcingReason,
-    UnitRange,
+    Bucket, Decision, Event, Exclusion, Hold, Kind, LineUnits, Order, RecallIntent, ReleaseReason,
+    SourcingReason, UnitRange,
 };
 
 /// The messages that follow from a decision.
@@ -33,7 +33,7 @@ impl Writer<'_> {
     fn message(&self, event: &Event) -> Option<NewEvent> {
         let (order_id, revision) = (self.order.id.to_string(), self.order.revision);
         Some(match event {
-            Event::Placed(_) => self.new(&proto::Placed {
+            Event::Placed(_) => self.about(&proto::Placed {
                 order_id,
                 revision,
                 number: self.order.number,
@@ -41,7 +41,7 @@ impl Writer<'_> {
                 placed_at: self.order.placed_at.to_rfc3339(),
             }),
             Event::SourcingRequested { attempt, reason, exclusions, units, .. } => {
-                self.new(&self.sourcing(*attempt, *reason, exclusions, units))
+                self.about(&self.sourcing(*attempt, *reason, exclusions, units))
             }
             Event::SourcingRepeated { attempt, .. } => {
                 let known = self.order.attempt(*attempt)?;
@@ -51,20 +51,19 @@ impl Writer<'_> {
                     .filter(|(_, piece)| piece.bucket == Bucket::Open && piece.attempt == *attempt)
                     .map(|(line, piece)| UnitRange { line: line.id, units: piece.units() })
                     .collect();
-                self.new(&self.sourcing(*attempt, known.reason, &known.exclusions, &units))
+                self.about(&self.sourcing(*attempt, known.reason, &known.exclusions, &units))
             }
             Event::Backordered { units, again, .. } => {
-                let payload =
-                    proto::Backordered { order_id, revision, units: self.ranges(units) };
+                let payload = proto::Backordered { order_id, revision, units: self.ranges(units) };
                 // Shoppers are told once; inventory must know each time.
                 let event_type = if *again { "order.backordered_again" } else { "order.backordered" };
                 NewEvent::typed(event_type, self.order.tenant, self.order.id, &payload, self.now)
             }
-            Event::Allocated => self.new(&proto::Allocated { order_id, revision }),
+            Event::Allocated => self.about(&proto::Allocated { order_id, revision }),
             Event::FulfilmentRequested { fulfilment, units, .. } => {
-                self.new(&self.fulfilment(*fulfilment, units)?)
+                self.about(&self.fulfilment(*fulfilment, units)?)
             }
-            Event::RecallRequested { fulfilment, intent, .. } => self.new(&proto::RecallRequested {
+            Event::RecallRequested { fulfilment, intent, .. } => self.about(&proto::RecallRequested {
                 order_id,
                 revision,
                 fulfilment_id: fulfilment.to_string(),
@@ -74,7 +73,7 @@ impl Writer<'_> {
                 },
             }),
             Event::ReleaseRequested { reservation, plan, units, reason } => {
-                self.new(&proto::ReleaseRequested {
+                self.about(&proto::ReleaseRequested {
                     order_id,
                     revision,
                     reservation_id: reservation.to_string(),
@@ -83,21 +82,23 @@ impl Writer<'_> {
                     reason: release_reason(*reason).into(),
                 })
             }
-            Event::UnitsCancelled { units, reason } if !self.is_all_cancelled() => self.new(&proto::UnitsCancelled {
-                order_id,
-                revision,
-                units: self.ranges(units),
-                reason: reason.clone(),
-            }),
-            Event::HoldPlaced(hold) => self.new(&self.hold(hold, true)),
+            Event::UnitsCancelled { units, reason } if !self.is_all_cancelled() => {
+                self.about(&proto::UnitsCancelled {
+                    order_id,
+                    revision,
+                    units: self.ranges(units),
+                    reason: reason.clone(),
+                })
+            }
+            Event::HoldPlaced(hold) => self.about(&self.hold(hold, true)),
             Event::HoldReleased { hold, .. } => {
                 let hold = self.order.holds.iter().find(|known| known.id == *hold)?;
-                self.new(&self.hold(hold, false))
+                self.about(&self.hold(hold, false))
             }
             Event::Cancelled { reason } => {
-                self.new(&proto::Cancelled { order_id, revision, reason: reason.clone() })
+                self.about(&proto::Cancelled { order_id, revision, reason: reason.clone() })
             }
-            Event::Completed => self.new(&proto::Completed { order_id, revision }),
+            Event::Completed => self.about(&proto::Completed { order_id, revision }),
             Event::UnitsCancelled { .. }
             | Event::AttemptClosed { .. }
             | Event::FulfilmentPlanned { .. }
@@ -110,7 +111,7 @@ impl Writer<'_> {
         })
     }
 
-    fn new<E: qm_proto::events::Event>(&self, payload: &E) -> NewEvent {
+    fn about<E: qm_proto::events::Event>(&self, payload: &E) -> NewEvent {
         NewEvent::new(self.order.tenant, self.order.id, payload, self.now)
     }
 

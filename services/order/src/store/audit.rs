@@ -110,9 +110,13 @@ pub async fn facts(database: &Database, set: &str, after: &str, limit: usize) ->
             .await?
         }
         "issued_units" => {
-            let gone = [Bucket::Shipped, Bucket::Delivered, Bucket::Returning, Bucket::Returned, Bucket::Lost];
+            let gone =
+                [Bucket::Shipped, Bucket::Delivered, Bucket::Returning, Bucket::Returned, Bucket::Lost];
             claims(database, after, limit, &gone, |row| {
-                Some(format!("{}/{}/{}/{}", row.tenant_id, row.reservation_id?, row.line_id, row.location_id?))
+                Some(format!(
+                    "{}/{}/{}/{}",
+                    row.tenant_id, row.reservation_id?, row.line_id, row.location_id?
+                ))
             })
             .await?
         }
@@ -147,7 +151,8 @@ async fn claims(
             && let Ok(reservation) = reservation.parse::<qm_ids::ReservationId>()
         {
             // From the reservation of the last key on: what of it was told already is dropped below.
-            let same = Cond::all().add(Column::TenantId.eq(tenant)).add(Column::ReservationId.gte(reservation));
+            let same =
+                Cond::all().add(Column::TenantId.eq(tenant)).add(Column::ReservationId.gte(reservation));
             select = select.filter(Cond::any().add(Column::TenantId.gt(tenant)).add(same));
         }
         let rows = select
@@ -191,5 +196,7 @@ async fn fulfilments(database: &Database, after: &str, limit: usize) -> Result<P
         .limit(limit as u64)
         .all(tx.conn())
         .await?;
-    Ok(Page { facts: rows.iter().map(|row| (format!("{}/{}", row.tenant_id, row.fulfilment_id), 1)).collect() })
+    Ok(Page {
+        facts: rows.iter().map(|row| (format!("{}/{}", row.tenant_id, row.fulfilment_id), 1)).collect(),
+    })
 }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::entity::{attempt, fulfilment, hold, line, order, piece, timeline};
 use crate::domain::{
-    Address, Attempt, AttemptState, Bucket, Customer, Entry, Exclusion, Fee, Fulfilment, FulfilmentState, Hold,
-    HoldKind, Kind, Line, LineUnits, Order, Piece, RecallIntent, Source, SourcingReason,
+    Address, Attempt, AttemptState, Bucket, Customer, Entry, Exclusion, Fee, Fulfilment, FulfilmentState,
+    Hold, HoldKind, Kind, Line, LineUnits, Order, Piece, RecallIntent, Source, SourcingReason,
 };
 
 /// An address in its column.
@@ -98,8 +98,17 @@ pub(super) fn rows(order: &Order) -> Result<Rows, Error> {
         },
         lines: order.lines.iter().map(|line| line_row(order, line)).collect(),
         pieces: order.pieces().map(|(line, piece)| piece_row(order, line, piece)).collect(),
-        attempts: order.attempts.iter().map(|attempt| attempt_row(order, attempt)).collect::<Result<_, _>>()?,
-        fulfilments: order.fulfilments.iter().zip(0..).map(|(it, position)| fulfilment_row(order, it, position)).collect(),
+        attempts: order
+            .attempts
+            .iter()
+            .map(|attempt| attempt_row(order, attempt))
+            .collect::<Result<_, _>>()?,
+        fulfilments: order
+            .fulfilments
+            .iter()
+            .zip(0..)
+            .map(|(it, position)| fulfilment_row(order, it, position))
+            .collect(),
         holds: order.holds.iter().zip(0..).map(|(it, position)| hold_row(order, it, position)).collect(),
     })
 }

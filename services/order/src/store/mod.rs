@@ -10,7 +10,8 @@ mod summary;
 pub use audit::{check_projections, check_units, facts};
 pub use entity::timeline::Model as TimelineRow;
 pub use orders::{
-    Filter, Loaded, find_by_number, known_externals, list, load_many, lock_many, next_numbers, overdue, save, timeline, waiting_for,
+    Filter, Loaded, find_by_number, known_externals, list, load_many, lock_many, next_numbers, overdue, save,
+    timeline, waiting_for,
 };
 pub use replicas::{ItemRow, LocationRow, items_by_sku, locations_by_code, put_items, put_locations};
 pub use summary::summary;

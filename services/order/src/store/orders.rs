@@ -215,11 +215,19 @@ pub async fn known_externals(
     });
     let select = tx.find::<order::Entity>().filter(Expr::tuple(columns).in_tuples(tuples));
     let rows = select.all(tx.conn()).await?;
-    Ok(rows.into_iter().map(|row| (row.tenant_id, row.channel, row.external_id.unwrap_or_default())).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.tenant_id, row.channel, row.external_id.unwrap_or_default()))
+        .collect())
 }
 
 /// The order with this number, if its shopper has this email address (in lower case).
-pub async fn find_by_number(database: &Database, tenant: TenantId, number: i64, email: &str) -> Result<Option<Order>> {
+pub async fn find_by_number(
+    database: &Database,
+    tenant: TenantId,
+    number: i64,
+    email: &str,
+) -> Result<Option<Order>> {
     let filter = Filter { number: Some(number), email: Some(email.to_owned()), ..Filter::default() };
     Ok(list(database, tenant, &filter, 1).await?.pop())
 }

@@ -21,7 +21,11 @@ pub async fn items_by_sku(tx: &Tx, tenant: TenantId, skus: &[&str]) -> Result<Ha
 }
 
 /// Locations by code.
-pub async fn locations_by_code(tx: &Tx, tenant: TenantId, codes: &[&str]) -> Result<HashMap<String, LocationRow>> {
+pub async fn locations_by_code(
+    tx: &Tx,
+    tenant: TenantId,
+    codes: &[&str],
+) -> Result<HashMap<String, LocationRow>> {
     let select = tx
         .find::<location::Entity>()
         .filter(location::Column::TenantId.eq(tenant))
@@ -33,8 +37,10 @@ pub async fn locations_by_code(tx: &Tx, tenant: TenantId, codes: &[&str]) -> Res
 pub async fn put_items(tx: &Tx, rows: Vec<ItemRow>) -> Result<()> {
     let rows = newest(rows, |row| (row.tenant_id, row.item_id), |row| row.version);
     let known = tx.find_keys_for_update::<item::Entity>(&keys(rows.keys().copied())).await?;
-    let known: HashMap<_, _> = known.into_iter().map(|row| ((row.tenant_id, row.item_id), row.version)).collect();
-    let fresh = rows.into_iter().filter(|(key, row)| known.get(key).is_none_or(|version| *version < row.version));
+    let known: HashMap<_, _> =
+        known.into_iter().map(|row| ((row.tenant_id, row.item_id), row.version)).collect();
+    let fresh =
+        rows.into_iter().filter(|(key, row)| known.get(key).is_none_or(|version| *version < row.version));
     tx.upsert_many::<item::Entity>(fresh.map(|(_, row)| row).collect()).await
 }
 
@@ -44,7 +50,8 @@ pub async fn put_locations(tx: &Tx, rows: Vec<LocationRow>) -> Result<()> {
     let known = tx.find_keys_for_update::<location::Entity>(&keys(rows.keys().copied())).await?;
     let known: HashMap<_, _> =
         known.into_iter().map(|row| ((row.tenant_id, row.location_id), row.version)).collect();
-    let fresh = rows.into_iter().filter(|(key, row)| known.get(key).is_none_or(|version| *version < row.version));
+    let fresh =
+        rows.into_iter().filter(|(key, row)| known.get(key).is_none_or(|version| *version < row.version));
     tx.upsert_many::<location::Entity>(fresh.map(|(_, row)| row).collect()).await
 }
 

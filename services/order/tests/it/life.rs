@@ -82,7 +82,11 @@ async fn an_order_goes_from_placed_to_completed() {
         let entries = world.client.clone().get_timeline(request).await.unwrap().into_inner().entries;
         assert!(entries.iter().zip(1..).all(|(entry, sequence)| entry.sequence == sequence), "{entries:?}");
         assert_eq!((entries[0].command.as_str(), entries[0].cause_event_id.as_str()), ("place", ""));
-        assert!(entries.iter().any(|entry| entry.command == "record_reserved" && !entry.cause_event_id.is_empty()));
+        assert!(
+            entries
+                .iter()
+                .any(|entry| entry.command == "record_reserved" && !entry.cause_event_id.is_empty())
+        );
         world.stop().await;
     }
 }
@@ -253,7 +257,8 @@ async fn a_hold_keeps_the_order_from_being_released() {
             ..Default::default()
         };
         let again = request.clone();
-        let held = world.client.clone().hold_order(with_tenant(request, world.tenant)).await.unwrap().into_inner();
+        let held =
+            world.client.clone().hold_order(with_tenant(request, world.tenant)).await.unwrap().into_inner();
         let stale = world.client.clone().hold_order(with_tenant(again, world.tenant)).await.unwrap_err();
         assert_eq!(stale.code(), tonic::Code::Aborted, "{stale}");
         let asked: order::SourcingRequested = world.hear(&placed.id).await;
@@ -291,7 +296,8 @@ async fn another_tenant_sees_and_changes_nothing() {
         let theirs = world.other_tenant;
         let id = || placed.id.clone();
         let get = client.get_order(with_tenant(order::GetOrderRequest { order_id: id() }, theirs)).await;
-        let timeline = client.get_timeline(with_tenant(order::GetTimelineRequest { order_id: id() }, theirs)).await;
+        let timeline =
+            client.get_timeline(with_tenant(order::GetTimelineRequest { order_id: id() }, theirs)).await;
         let request = order::CancelOrderRequest { order_id: id(), ..Default::default() };
         let cancel = client.cancel_order(with_tenant(request, theirs)).await;
         let request =
@@ -306,7 +312,11 @@ async fn another_tenant_sees_and_changes_nothing() {
         let found = client.find_order(with_tenant(request, theirs)).await;
         assert!(found.is_err() || found.unwrap().into_inner().order.unwrap().id != placed.id);
         let codes = [
-            get.err().unwrap(), timeline.err().unwrap(), cancel.err().unwrap(), hold.err().unwrap(), release.err().unwrap(),
+            get.err().unwrap(),
+            timeline.err().unwrap(),
+            cancel.err().unwrap(),
+            hold.err().unwrap(),
+            release.err().unwrap(),
         ]
         .map(|status| status.code());
         assert_eq!(codes, [tonic::Code::NotFound; 5]);

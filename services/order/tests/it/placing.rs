@@ -7,7 +7,8 @@ use qm_runtime::grpc::with_tenant;
 use crate::world::{World, new_order, worlds};
 
 async fn count(world: &World) -> usize {
-    let request = with_tenant(ListOrdersRequest { channel: "app".to_owned(), ..Default::default() }, world.tenant);
+    let request =
+        with_tenant(ListOrdersRequest { channel: "app".to_owned(), ..Default::default() }, world.tenant);
     world.client.clone().list_orders(request).await.unwrap().into_inner().orders.len()
 }
 
@@ -106,7 +107,8 @@ async fn lists_page_through_everything_once_and_show_no_other_tenant() {
                 email: "ADA@example.com".to_owned(),
                 ..Default::default()
             };
-            let response = world.client.clone().list_orders(with_tenant(request, world.tenant)).await.unwrap();
+            let response =
+                world.client.clone().list_orders(with_tenant(request, world.tenant)).await.unwrap();
             let response = response.into_inner();
             seen.extend(response.orders.into_iter().map(|order| order.id));
             cursor = response.next_cursor;

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use qm_clock::{Clock as _, ManualClock, SeededEntropy, SharedClock, SharedEntropy};
 use qm_database::{Database, DatabaseOptions};
-use qm_ids::{EventId, Id, IdGenerator, ItemId, LocationId, OrderId, PlanId, ReservationId, TenantId, derive};
+use qm_ids::{
+    EventId, Id, IdGenerator, ItemId, LocationId, OrderId, PlanId, ReservationId, TenantId, derive,
+};
 use qm_messaging::{
     Envelope,
     bus::{self, ConsumerSpec, SharedBus, StreamSpec, Subscription},
@@ -14,7 +16,9 @@ use qm_order::{Migrator, OrderService};
 use qm_proto::{
     events::{Event, STREAMS, stream_of},
     inventory::v1 as inventory,
-    order::v1::{self as order, NewLine, NewOrder, PlaceOrdersRequest, order_service_client::OrderServiceClient},
+    order::v1::{
+        self as order, NewLine, NewOrder, PlaceOrdersRequest, order_service_client::OrderServiceClient,
+    },
     routing::v1 as routing,
     types::v1::{Address, FulfilmentKind, Idempotency, LineUnits},
 };
@@ -33,7 +37,8 @@ const STREAM_BYTES: u64 = 4 << 20;
 
 pub(crate) struct World {
     pub(crate) client: OrderServiceClient<GrpcChannel>,
-    pub(crate) operations: qm_proto::operations::v1::operations_service_client::OperationsServiceClient<GrpcChannel>,
+    pub(crate) operations:
+        qm_proto::operations::v1::operations_service_client::OperationsServiceClient<GrpcChannel>,
     pub(crate) bus: SharedBus,
     pub(crate) ids: IdGenerator,
     pub(crate) clock: Arc<ManualClock>,
@@ -51,7 +56,9 @@ pub(crate) struct World {
 /// The worlds to test in: the embedded one, and the real one where the environment names servers.
 pub(crate) async fn worlds() -> Vec<World> {
     let mut worlds = vec![World::start(None).await];
-    if let (Ok(database), Ok(bus)) = (std::env::var("QM_TEST_POSTGRES_URL"), std::env::var("QM_TEST_NATS_URL")) {
+    if let (Ok(database), Ok(bus)) =
+        (std::env::var("QM_TEST_POSTGRES_URL"), std::env::var("QM_TEST_NATS_URL"))
+    {
         worlds.push(World::start(Some((database, bus))).await);
     }
     worlds
@@ -88,13 +95,16 @@ impl World {
                 StreamSpec { name: stream.name.to_owned(), subjects, max_bytes: STREAM_BYTES, replicas: 1 };
             bus.declare_stream(&spec).await.unwrap();
         }
-        let text = format!("[database]\nurl = {database_url:?}\n[bus]\nurl = {bus_url:?}\nstream_max_bytes = {STREAM_BYTES}\n[grpc]\nlisten = \"\"\n[admin]\nlisten = \"\"\n");
-        let config: <OrderService as ServiceDefinition>::Config = Loader::new("order", OrderService::DEFAULTS)
-            .unwrap()
-            .toml("the test", &text)
-            .unwrap()
-            .load()
-            .unwrap();
+        let text = format!(
+            "[database]\nurl = {database_url:?}\n[bus]\nurl = {bus_url:?}\nstream_max_bytes = {STREAM_BYTES}\n[grpc]\nlisten = \"\"\n[admin]\nlisten = \"\"\n"
+        );
+        let config: <OrderService as ServiceDefinition>::Config =
+            Loader::new("order", OrderService::DEFAULTS)
+                .unwrap()
+                .toml("the test", &text)
+                .unwrap()
+                .load()
+                .unwrap();
         let metrics = Metrics::new("order");
         let host = Host::bind(&config.host(), metrics.clone()).unwrap();
         // Inventory is not there: only what its events told is known.
@@ -125,7 +135,9 @@ impl World {
             .unwrap();
         let mut world = Self {
             client: OrderServiceClient::new(channel.clone()),
-            operations: qm_proto::operations::v1::operations_service_client::OperationsServiceClient::new(channel),
+            operations: qm_proto::operations::v1::operations_service_client::OperationsServiceClient::new(
+                channel,
+            ),
             bus,
             tenant: ids.next(),
             other_tenant: ids.next(),
@@ -237,7 +249,8 @@ impl World {
         let deliveries = self.heard.fetch(500, Duration::from_millis(50)).await.unwrap();
         let tokens: Vec<_> = deliveries.iter().map(|delivery| delivery.token.clone()).collect();
         self.heard.ack(&tokens).await.unwrap();
-        self.backlog.extend(deliveries.iter().map(|delivery| Envelope::from_message(&delivery.message).unwrap()));
+        self.backlog
+            .extend(deliveries.iter().map(|delivery| Envelope::from_message(&delivery.message).unwrap()));
     }
 
     /// Waits for the service to tell an event of this kind about this order.
@@ -273,8 +286,11 @@ impl World {
 
     /// What inventory says when it has reserved all units of an attempt at the location.
     pub(crate) fn reserved(&self, asked: &order::SourcingRequested) -> inventory::Reserved {
-        let plan_id: PlanId =
-            derive(asked.order_id.parse::<OrderId>().unwrap().as_uuid(), "plan", asked.attempt.unsigned_abs().into());
+        let plan_id: PlanId = derive(
+            asked.order_id.parse::<OrderId>().unwrap().as_uuid(),
+            "plan",
+            asked.attempt.unsigned_abs().into(),
+        );
         let reservation_id: ReservationId = derive(plan_id.as_uuid(), "reservation", 0);
         inventory::Reserved {
             reservation_id: reservation_id.to_string(),

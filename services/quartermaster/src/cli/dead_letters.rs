@@ -18,7 +18,12 @@ pub(super) async fn list(services: &Services, limit: i32) -> Result<ExitCode, Bu
             count += 1;
             println!(
                 "{}  {service}/{}  {}  {}  {}\n    {}",
-                letter.dead_at, letter.consumer, letter.event_id, letter.event_type, letter.tenant_id, letter.error
+                letter.dead_at,
+                letter.consumer,
+                letter.event_id,
+                letter.event_type,
+                letter.tenant_id,
+                letter.error
             );
         }
     }

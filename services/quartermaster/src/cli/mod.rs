@@ -75,7 +75,9 @@ async fn run(cli: Cli) -> Result<ExitCode, BuildError> {
     let services = Services::connect(cli.services)?;
     match cli.command {
         Command::Verify => verify::verify(&services).await,
-        Command::DeadLetters(DeadLettersCommand::List { limit }) => dead_letters::list(&services, limit).await,
+        Command::DeadLetters(DeadLettersCommand::List { limit }) => {
+            dead_letters::list(&services, limit).await
+        }
         Command::DeadLetters(DeadLettersCommand::Replay { events }) => {
             dead_letters::replay(&services, events).await
         }

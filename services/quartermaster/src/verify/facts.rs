@@ -2,9 +2,7 @@
 
 use std::collections::VecDeque;
 
-use qm_proto::operations::v1::{
-    Fact, ListFactsRequest, operations_service_client::OperationsServiceClient,
-};
+use qm_proto::operations::v1::{Fact, ListFactsRequest, operations_service_client::OperationsServiceClient};
 use qm_runtime::grpc::GrpcChannel;
 use tonic::Status;
 
@@ -26,11 +24,8 @@ impl Facts {
     /// The next fact; `None` after the last.
     pub(super) async fn next(&mut self) -> Result<Option<Fact>, Status> {
         while self.page.is_empty() && !self.done {
-            let request = ListFactsRequest {
-                set: self.set.clone(),
-                after_key: self.last_key.clone(),
-                limit: PAGE,
-            };
+            let request =
+                ListFactsRequest { set: self.set.clone(), after_key: self.last_key.clone(), limit: PAGE };
             let response = self.client.list_facts(request).await?.into_inner();
             // A service that gives neither a fact nor the end would be asked for ever.
             self.done = response.done || response.facts.is_empty();

@@ -19,7 +19,9 @@ use chrono::DateTime;
 use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::time::{Instant, timeout};
 
-use super::{Bus, BusError, ConsumerSpec, ConsumerState, Delivery, Message, StreamSpec, StreamState, Subscription};
+use super::{
+    Bus, BusError, ConsumerSpec, ConsumerState, Delivery, Message, StreamSpec, StreamState, Subscription,
+};
 
 /// How long the first connection is tried.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
@@ -109,7 +111,11 @@ impl JetStreamBus {
             headers.insert(name.as_str(), value.as_str());
         }
         self.context
-            .publish_with_headers(self.namespace.subject(&message.subject), headers, message.payload.clone().into())
+            .publish_with_headers(
+                self.namespace.subject(&message.subject),
+                headers,
+                message.payload.clone().into(),
+            )
             .await
             .map_err(publish_error)
     }
@@ -153,7 +159,9 @@ impl Bus for JetStreamBus {
         }
         match differences(&wanted, &config) {
             None => Ok(()),
-            Some(what) => Err(BusError::Misconfigured(format!("stream {}: {what} is not as asked", spec.name))),
+            Some(what) => {
+                Err(BusError::Misconfigured(format!("stream {}: {what} is not as asked", spec.name)))
+            }
         }
     }
 
@@ -198,7 +206,11 @@ impl Bus for JetStreamBus {
 
     async fn stream_state(&self, name: &str) -> Result<StreamState, BusError> {
         let mut stream = self.context.get_stream(self.namespace.stream(name)).await.map_err(|error| {
-            if error.to_string().contains("not found") { BusError::Unknown(name.to_owned()) } else { unavailable(error) }
+            if error.to_string().contains("not found") {
+                BusError::Unknown(name.to_owned())
+            } else {
+                unavailable(error)
+            }
         })?;
         let consumers: Vec<_> = stream.consumers().try_collect().await.map_err(unavailable)?;
         let info = stream.info().await.map_err(unavailable)?;
@@ -346,7 +358,10 @@ mod tests {
     #[test]
     fn a_namespace_is_split_from_the_url_and_stands_before_every_name() {
         let (server, namespace) = split("nats://user:pw@host:4222/shop1").unwrap();
-        assert_eq!((server, namespace.stream("QM_ORDER").as_str()), ("nats://user:pw@host:4222", "shop1_QM_ORDER"));
+        assert_eq!(
+            (server, namespace.stream("QM_ORDER").as_str()),
+            ("nats://user:pw@host:4222", "shop1_QM_ORDER")
+        );
         assert_eq!(namespace.without(&namespace.subject("qm.order.placed")), "qm.order.placed");
         let (server, namespace) = split("nats://host:4222").unwrap();
         assert_eq!((server, namespace.subject("qm.a").as_str()), ("nats://host:4222", "qm.a"));

@@ -12,7 +12,9 @@ use async_trait::async_trait;
 use qm_clock::{Clock as _, SharedEntropy, SystemClock, SystemEntropy};
 use qm_database::{Database, DatabaseOptions, TenantSet, Tx};
 use qm_ids::{OrderId, TenantId};
-use qm_messaging::{HandleError, Handler, Messaging, MessagingBuilder, MessagingOptions, NewEvent, Outbox, Received};
+use qm_messaging::{
+    HandleError, Handler, Messaging, MessagingBuilder, MessagingOptions, NewEvent, Outbox, Received,
+};
 use qm_proto::order::v1::Placed;
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 use tokio_util::sync::CancellationToken;
@@ -122,7 +124,8 @@ fn numbers(seen: &Seen) -> Vec<i64> {
 async fn every_event_arrives_once_and_only_the_poisonous_one_is_set_aside_and_replayed() {
     for side in sides().await {
         let seen = Arc::new(Seen::default());
-        let (order, notification) = (service(&side, "order", &seen).await, service(&side, "notification", &seen).await);
+        let (order, notification) =
+            (service(&side, "order", &seen).await, service(&side, "notification", &seen).await);
         let shutdown = CancellationToken::new();
         // Written before anybody runs: the relay finds it, and the consumer gets it as one batch.
         order.place(0..100).await;
@@ -131,7 +134,8 @@ async fn every_event_arrives_once_and_only_the_poisonous_one_is_set_aside_and_re
         notification.run(&shutdown);
         until("all but one arrive", async || numbers(&seen).len() == 99).await;
         assert_eq!(numbers(&seen), (0..100).filter(|number| *number != 13).collect::<Vec<_>>());
-        until("one is set aside", async || notification.messaging.backlog().await.unwrap().dead_letters == 1).await;
+        until("one is set aside", async || notification.messaging.backlog().await.unwrap().dead_letters == 1)
+            .await;
         let letters = notification.messaging.dead_letters(10).await.unwrap();
         assert_eq!((letters[0].event_type.as_str(), letters[0].tenant), ("order.placed", Some(order.tenant)));
         assert!(letters[0].error.contains("unlucky"), "{letters:?}");
@@ -155,7 +159,8 @@ async fn while_a_dependency_is_down_events_wait_and_none_is_set_aside() {
     for side in sides().await {
         let seen = Arc::new(Seen::default());
         seen.is_down.store(true, Ordering::SeqCst);
-        let (order, notification) = (service(&side, "order", &seen).await, service(&side, "notification", &seen).await);
+        let (order, notification) =
+            (service(&side, "order", &seen).await, service(&side, "notification", &seen).await);
         let shutdown = CancellationToken::new();
         order.run(&shutdown);
         notification.run(&shutdown);

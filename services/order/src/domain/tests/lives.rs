@@ -5,9 +5,9 @@ use qm_ids::{FulfilmentId, LocationId};
 
 use super::world::{decide, location, placed, plan, reserved};
 use crate::domain::{
-    Bucket, Event, HoldKind, LineUnits, Order, RejectReason, Reservation, cancel, hold, record_broken, record_cancelled,
-    record_delivered, record_fulfilment_rejected, record_issued, record_opened, record_recall_refused, record_rejected,
-    record_reserved, record_unfillable, release_hold, sweep, wake,
+    Bucket, Event, HoldKind, LineUnits, Order, RejectReason, Reservation, cancel, hold, record_broken,
+    record_cancelled, record_delivered, record_fulfilment_rejected, record_issued, record_opened,
+    record_recall_refused, record_rejected, record_reserved, record_unfillable, release_hold, sweep, wake,
 };
 
 /// A message under way to the order.
@@ -64,7 +64,9 @@ impl World {
                     self.works.push(work);
                 }
                 Event::RecallRequested { fulfilment, .. } => {
-                    let Some(work) = self.works.iter_mut().find(|work| work.id == *fulfilment) else { continue };
+                    let Some(work) = self.works.iter_mut().find(|work| work.id == *fulfilment) else {
+                        continue;
+                    };
                     if work.is_over {
                         self.mail.push(Message::RecallRefused(*fulfilment));
                     } else {
@@ -93,7 +95,8 @@ impl World {
             self.mail.push(Message::Rejected(attempt));
             return;
         }
-        let mut at: Vec<(LocationId, Vec<LineUnits>)> = vec![(location(1), Vec::new()), (location(2), Vec::new())];
+        let mut at: Vec<(LocationId, Vec<LineUnits>)> =
+            vec![(location(1), Vec::new()), (location(2), Vec::new())];
         let mut missing = Vec::new();
         for unit in units {
             let mut left = unit.quantity;

@@ -3,12 +3,14 @@
 use qm_ids::FulfilmentId;
 use qm_refusal::Kind as RefusalKind;
 
+use super::world::{
+    PATIENCE, decide, items, location, new_order, now, open_units, placed, plan, reservation, reserved,
+};
 use crate::domain::status::Status;
-use super::world::{decide, items, location, new_order, now, open_units, placed, plan, reservation, reserved, PATIENCE};
 use crate::domain::{
-    Bucket, Event, HoldKind, LineUnits, Order, RejectReason, ReleaseReason, SourcingReason, cancel, hold, place,
-    record_broken, record_cancelled, record_delivered, record_fulfilment_rejected, record_issued, record_recall_refused,
-    record_rejected, record_reserved, record_unfillable, release_hold, sweep, wake,
+    Bucket, Event, HoldKind, LineUnits, Order, RejectReason, ReleaseReason, SourcingReason, cancel, hold,
+    place, record_broken, record_cancelled, record_delivered, record_fulfilment_rejected, record_issued,
+    record_recall_refused, record_rejected, record_reserved, record_unfillable, release_hold, sweep, wake,
 };
 
 /// An order whose units are in fulfilment at one location.
@@ -96,7 +98,11 @@ fn a_rejected_plan_is_tried_elsewhere_and_at_last_backordered() {
     let mut order = placed(&[3]).order;
     for attempt in 1..=4 {
         let events = decide(&mut order, |step| {
-            record_rejected(step, attempt, &[(location(attempt.unsigned_abs().into()), step.order().lines[0].item)])
+            record_rejected(
+                step,
+                attempt,
+                &[(location(attempt.unsigned_abs().into()), step.order().lines[0].item)],
+            )
         });
         let Event::SourcingRequested { attempt: next, reason, exclusions, .. } = &events[0] else {
             panic!("{events:?}")
@@ -114,7 +120,8 @@ fn both_parts_of_an_answer_commute() {
     let outcome = |reserved_first: bool| {
         let mut order = placed(&[5, 2]).order;
         let (first, second) = (order.lines[0].clone(), order.lines[1].clone());
-        let units = |line: &crate::domain::Line, quantity| LineUnits { line: line.id, item: line.item, quantity };
+        let units =
+            |line: &crate::domain::Line, quantity| LineUnits { line: line.id, item: line.item, quantity };
         let claim = reserved(&order, 1, &[(location(1), vec![units(&first, 2), units(&second, 2)])]);
         let missing = [units(&first, 3)];
         let reserve = |order: &mut Order| decide(order, |step| record_reserved(step, &claim));
@@ -153,7 +160,14 @@ fn a_short_pick_looks_elsewhere_and_tells_inventory_why() {
 fn a_broken_reservation_under_a_hold_finds_another_source_at_once() {
     let mut order = placed(&[2]).order;
     decide(&mut order, |step| {
-        hold(step, qm_ids::HoldId::from_uuid(qm_ids::Uuid::from_u128(9)), HoldKind::Fraud, "?", <_>::default()).unwrap()
+        hold(
+            step,
+            qm_ids::HoldId::from_uuid(qm_ids::Uuid::from_u128(9)),
+            HoldKind::Fraud,
+            "?",
+            <_>::default(),
+        )
+        .unwrap()
     });
     let units = open_units(&order, 1);
     decide(&mut order, |step| record_reserved(step, &reserved(step.order(), 1, &[(location(1), units)])));
@@ -238,7 +252,11 @@ fn what_is_not_answered_is_asked_again_ever_more_rarely() {
 fn a_total_that_does_not_add_up_is_refused_with_what_it_should_be() {
     let mut new = new_order(&[3]);
     new.total = qm_money::Minor(300);
-    let names = (qm_ids::TenantId::from_uuid(qm_ids::Uuid::nil()), qm_ids::OrderId::from_uuid(qm_ids::Uuid::nil()), 1);
+    let names = (
+        qm_ids::TenantId::from_uuid(qm_ids::Uuid::nil()),
+        qm_ids::OrderId::from_uuid(qm_ids::Uuid::nil()),
+        1,
+    );
     let refusal = place(names, &new, &items(1), (now(), PATIENCE)).unwrap_err();
     assert_eq!((refusal.code.as_str(), refusal.field.as_deref()), ("total_mismatch", Some("total_minor")));
     assert!(refusal.message.contains("299"), "{}", refusal.message);
@@ -254,7 +272,11 @@ fn a_recall_for_some_units_leaves_those_that_left_before() {
     let (mut order, fulfilment) = in_fulfilment(&[5]);
     try_cancel(&mut order);
     let units = |quantity| {
-        vec![LineUnits { line: placed(&[5]).order.lines[0].id, item: placed(&[5]).order.lines[0].item, quantity }]
+        vec![LineUnits {
+            line: placed(&[5]).order.lines[0].id,
+            item: placed(&[5]).order.lines[0].item,
+            quantity,
+        }]
     };
     // Three had left; that is told after the recall of the other two.
     decide(&mut order, |step| record_cancelled(step, fulfilment, &units(2)));
@@ -290,9 +312,7 @@ fn what_was_cancelled_too_late_is_not_sourced_again_when_it_comes_back() {
     try_cancel(&mut order);
     decide(&mut order, |step| record_recall_refused(step, fulfilment));
     let units = all(&order);
-    decide(&mut order, |step| {
-        record_fulfilment_rejected(step, fulfilment, &units, RejectReason::ShortPick)
-    });
+    decide(&mut order, |step| record_fulfilment_rejected(step, fulfilment, &units, RejectReason::ShortPick));
     assert_eq!(order.status(), Status::Cancelled);
 }
 
@@ -305,7 +325,6 @@ fn locations_that_declined_are_not_asked_in_turn() {
     decide(&mut order, |step| record_reserved(step, &reserved(step.order(), 2, &[(location(2), open)])));
     let second = order.fulfilments[1].id;
     decide(&mut order, |step| record_fulfilment_rejected(step, second, &units, RejectReason::Declined));
-    let excluded: Vec<_> =
-        order.attempts[2].exclusions.iter().map(|exclusion| exclusion.location).collect();
+    let excluded: Vec<_> = order.attempts[2].exclusions.iter().map(|exclusion| exclusion.location).collect();
     assert_eq!(excluded, [location(1), location(2)]);
 }

@@ -5,8 +5,8 @@ use qm_ids::{ItemId, LocationId, OrderId, PlanId, ReservationId, TenantId, Uuid,
 use qm_money::{Currency, Minor, UnitPrice};
 
 use crate::domain::{
-    Assignment, Bucket, Customer, Decision, Event, Item, Kind, LineUnits, NewLine, NewOrder, Order, Reservation, Step,
-    UnitRange, place,
+    Assignment, Bucket, Customer, Decision, Event, Item, Kind, LineUnits, NewLine, NewOrder, Order,
+    Reservation, Step, UnitRange, place,
 };
 
 pub(super) const PATIENCE: TimeDelta = TimeDelta::seconds(30);

@@ -127,9 +127,14 @@ impl Progress {
         let rows = shared.file.read(&spec.stream, &spec.filter, cursor, WINDOW).await?;
         let is_all = (rows.len() as u64) < WINDOW;
         let mut state = self.state();
-        state.cursor = rows.last().map_or(last, |(sequence, _)| if is_all { last.max(*sequence) } else { *sequence });
+        state.cursor =
+            rows.last().map_or(last, |(sequence, _)| if is_all { last.max(*sequence) } else { *sequence });
         let found = !rows.is_empty();
-        state.ready.extend(rows.into_iter().map(|(sequence, message)| Entry { sequence, attempt: 1, message }));
+        state.ready.extend(rows.into_iter().map(|(sequence, message)| Entry {
+            sequence,
+            attempt: 1,
+            message,
+        }));
         Ok(found)
     }
 
@@ -180,8 +185,12 @@ impl Progress {
 impl State {
     /// Makes ready again what was given back and is due, and what was not settled in time.
     fn bring_back(&mut self, now: Instant) {
-        let overdue: Vec<u64> =
-            self.in_flight.iter().filter(|(_, (deadline, _))| *deadline <= now).map(|(sequence, _)| *sequence).collect();
+        let overdue: Vec<u64> = self
+            .in_flight
+            .iter()
+            .filter(|(_, (deadline, _))| *deadline <= now)
+            .map(|(sequence, _)| *sequence)
+            .collect();
         for sequence in overdue.into_iter().rev() {
             if let Some((_, entry)) = self.in_flight.remove(&sequence) {
                 self.ready.push_front(Entry { attempt: entry.attempt.saturating_add(1), ..entry });

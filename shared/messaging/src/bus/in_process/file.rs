@@ -172,8 +172,10 @@ impl File {
 
     /// How many messages after a sequence match.
     pub(super) async fn count_after(&self, stream: &str, filter: &str, after: u64) -> Result<u64, BusError> {
-        let text =
-            format!("SELECT count(*) FROM message WHERE stream = ? AND {} AND sequence > ?", condition(filter));
+        let text = format!(
+            "SELECT count(*) FROM message WHERE stream = ? AND {} AND sequence > ?",
+            condition(filter)
+        );
         let rows = self.rows(sql(&text, [stream.into(), operand(filter), number(after)])).await?;
         rows.first().map_or(Ok(0), |row| column(row, 0).map_err(failed))
     }
@@ -269,7 +271,11 @@ impl File {
 
 /// The pattern as a condition on the subject, with one operand. Our patterns end in a wildcard or have none.
 fn condition(filter: &str) -> &'static str {
-    if subject::matches(filter, filter) && !filter.ends_with(['*', '>']) { "subject = ?" } else { "subject GLOB ?" }
+    if subject::matches(filter, filter) && !filter.ends_with(['*', '>']) {
+        "subject = ?"
+    } else {
+        "subject GLOB ?"
+    }
 }
 
 fn operand(filter: &str) -> Value {

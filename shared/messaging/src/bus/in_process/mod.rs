@@ -129,7 +129,8 @@ impl Bus for InProcessBus {
     async fn subscribe(&self, spec: &ConsumerSpec) -> Result<Box<dyn Subscription>, BusError> {
         let progress = {
             let mut streams = self.shared.streams();
-            let stream = streams.get_mut(&spec.stream).ok_or_else(|| BusError::Unknown(spec.stream.clone()))?;
+            let stream =
+                streams.get_mut(&spec.stream).ok_or_else(|| BusError::Unknown(spec.stream.clone()))?;
             stream.consumers.entry(spec.name.clone()).or_insert_with(|| Arc::new(Progress::new(0))).clone()
         };
         self.shared.file.declare_consumer(spec).await?;
@@ -217,11 +218,14 @@ impl Subscription for InProcessSubscription {
 
     async fn ack(&mut self, tokens: &[String]) -> Result<(), BusError> {
         let floor = self.progress.settle(tokens);
-        let progress = Job::Progress { stream: self.spec.stream.clone(), consumer: self.spec.name.clone(), floor };
+        let progress =
+            Job::Progress { stream: self.spec.stream.clone(), consumer: self.spec.name.clone(), floor };
         // A full queue means that a later acknowledgement will carry the progress: this one is not waited for.
         match self.jobs.try_send(progress) {
             Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => Ok(()),
-            Err(mpsc::error::TrySendError::Closed(_)) => Err(BusError::Unavailable("the bus is closed".to_owned())),
+            Err(mpsc::error::TrySendError::Closed(_)) => {
+                Err(BusError::Unavailable("the bus is closed".to_owned()))
+            }
         }
     }
 

@@ -19,11 +19,7 @@ pub(super) enum Job {
     /// Store messages and say where each stands.
     Publish(Vec<Message>, oneshot::Sender<Vec<Result<u64, BusError>>>),
     /// Remember how far a consumer is.
-    Progress {
-        stream: String,
-        consumer: String,
-        floor: u64,
-    },
+    Progress { stream: String, consumer: String, floor: u64 },
 }
 
 /// A message with the place it is given.
@@ -91,21 +87,16 @@ impl Writer {
     }
 
     /// Where messages stand that were published before.
-    async fn known(
-        &self,
-        publishes: &[Publish],
-    ) -> Result<HashMap<String, u64>, BusError> {
-        let ids: Vec<&str> =
-            publishes.iter().flat_map(|(messages, _)| messages.iter().map(|message| message.id.as_str())).collect();
+    async fn known(&self, publishes: &[Publish]) -> Result<HashMap<String, u64>, BusError> {
+        let ids: Vec<&str> = publishes
+            .iter()
+            .flat_map(|(messages, _)| messages.iter().map(|message| message.id.as_str()))
+            .collect();
         self.shared.file.find(&ids).await
     }
 
     /// Gives every new message its place.
-    fn place(
-        &self,
-        publishes: Vec<Publish>,
-        mut known: HashMap<String, u64>,
-    ) -> (Vec<Placed>, Vec<Answer>) {
+    fn place(&self, publishes: Vec<Publish>, mut known: HashMap<String, u64>) -> (Vec<Placed>, Vec<Answer>) {
         let streams = self.shared.streams();
         let mut next: HashMap<&str, (u64, u64)> = HashMap::new();
         let (mut placed, mut answers) = (Vec::new(), Vec::new());

@@ -1,0 +1,248 @@
+//! A running notification service, with an order service that knows one order.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use qm_clock::{Clock as _, ManualClock, SharedClock, SharedEntropy, SystemClock, SystemEntropy};
+use qm_database::{Database, DatabaseOptions};
+use qm_ids::{EventId, IdGenerator, OrderId, TenantId};
+use qm_messaging::{
+    Envelope,
+    bus::{self, SharedBus, StreamSpec},
+};
+use qm_notification::{Migrator, NotificationService};
+use qm_proto::{
+    events::{Event, STREAMS, stream_of},
+    notification::v1::notification_service_client::NotificationServiceClient,
+    order::v1::{self as order, order_service_server::OrderServiceServer},
+};
+use qm_runtime::{
+    Deps, Host, Peers, ServiceDefinition,
+    config::{Loader, ServiceConfig as _},
+    grpc::{GrpcChannel, ServedRoutes},
+};
+use qm_telemetry::metrics::Metrics;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, service::Routes};
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+pub(crate) struct World {
+    pub(crate) client: NotificationServiceClient<GrpcChannel>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) tenant: TenantId,
+    pub(crate) order: OrderId,
+    pub(crate) mailbox: PathBuf,
+    bus: SharedBus,
+    ids: IdGenerator,
+    shutdown: CancellationToken,
+    running: Option<tokio::task::JoinHandle<Result<(), qm_runtime::RunError>>>,
+    _folder: tempfile::TempDir,
+}
+
+/// Knows every order, all alike.
+#[derive(Clone)]
+struct Orders;
+
+fn unused<T>() -> Result<Response<T>, Status> {
+    Err(Status::unimplemented("not in this test"))
+}
+
+#[tonic::async_trait]
+impl order::order_service_server::OrderService for Orders {
+    async fn batch_get_orders(
+        &self,
+        request: Request<order::BatchGetOrdersRequest>,
+    ) -> Result<Response<order::BatchGetOrdersResponse>, Status> {
+        let orders = request
+            .into_inner()
+            .keys
+            .into_iter()
+            .map(|key| order::TenantOrder {
+                tenant_id: key.tenant_id,
+                order: Some(order::Order {
+                    id: key.order_id,
+                    number: 100_001,
+                    currency: "USD".to_owned(),
+                    total_minor: 1_250,
+                    customer: Some(order::Customer {
+                        name: "Ada".to_owned(),
+                        email: "ada@example.com".to_owned(),
+                        ..order::Customer::default()
+                    }),
+                    ..order::Order::default()
+                }),
+            })
+            .collect();
+        Ok(Response::new(order::BatchGetOrdersResponse { orders }))
+    }
+
+    async fn place_orders(
+        &self,
+        _: Request<order::PlaceOrdersRequest>,
+    ) -> Result<Response<order::PlaceOrdersResponse>, Status> {
+        unused()
+    }
+
+    async fn get_order(
+        &self,
+        _: Request<order::GetOrderRequest>,
+    ) -> Result<Response<order::GetOrderResponse>, Status> {
+        unused()
+    }
+
+    async fn list_orders(
+        &self,
+        _: Request<order::ListOrdersRequest>,
+    ) -> Result<Response<order::ListOrdersResponse>, Status> {
+        unused()
+    }
+
+    async fn find_order(
+        &self,
+        _: Request<order::FindOrderRequest>,
+    ) -> Result<Response<order::FindOrderResponse>, Status> {
+        unused()
+    }
+
+    async fn cancel_order(
+        &self,
+        _: Request<order::CancelOrderRequest>,
+    ) -> Result<Response<order::CancelOrderResponse>, Status> {
+        unused()
+    }
+
+    async fn hold_order(
+        &self,
+        _: Request<order::HoldOrderRequest>,
+    ) -> Result<Response<order::HoldOrderResponse>, Status> {
+        unused()
+    }
+
+    async fn release_hold(
+        &self,
+        _: Request<order::ReleaseHoldRequest>,
+    ) -> Result<Response<order::ReleaseHoldResponse>, Status> {
+        unused()
+    }
+
+    async fn get_timeline(
+        &self,
+        _: Request<order::GetTimelineRequest>,
+    ) -> Result<Response<order::GetTimelineResponse>, Status> {
+        unused()
+    }
+
+    async fn get_summary(
+        &self,
+        _: Request<order::GetSummaryRequest>,
+    ) -> Result<Response<order::GetSummaryResponse>, Status> {
+        unused()
+    }
+}
+
+impl World {
+    pub(crate) async fn start(allow_private_addresses: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(SystemClock.now()));
+        let (shared, entropy): (SharedClock, SharedEntropy) = (clock.clone(), Arc::new(SystemEntropy));
+        let ids = IdGenerator::new(shared.clone(), entropy.clone());
+        let url = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
+        let database =
+            Database::open(&url("notification.sqlite"), &DatabaseOptions::default()).await.unwrap();
+        database.migrate::<Migrator>().await.unwrap();
+        let bus = bus::open(&url("bus.sqlite"), shared.clone()).await.unwrap();
+        for stream in STREAMS {
+            let subjects =
+                stream.subjects.iter().map(|subject| Envelope::subject(&format!("{subject}.>"))).collect();
+            let spec = StreamSpec { name: stream.name.to_owned(), subjects, max_bytes: 4 << 20, replicas: 1 };
+            bus.declare_stream(&spec).await.unwrap();
+        }
+        let mailbox = folder.path().join("mailbox");
+        let text = format!(
+            "[database]\nurl = {:?}\n[bus]\nurl = {:?}\n[grpc]\nlisten = \"\"\n[admin]\nlisten = \"\"\n\
+             [mail]\nurl = \"mailbox://{}\"\n[webhooks]\nallow_private_addresses = {allow_private_addresses}\n",
+            url("notification.sqlite"),
+            url("bus.sqlite"),
+            mailbox.display()
+        );
+        let config: <NotificationService as ServiceDefinition>::Config =
+            Loader::new("notification", NotificationService::DEFAULTS)
+                .unwrap()
+                .toml("the test", &text)
+                .unwrap()
+                .load()
+                .unwrap();
+        let metrics = Metrics::new("notification");
+        let orders = ServedRoutes::new(Routes::new(OrderServiceServer::new(Orders)), metrics.clone(), 100);
+        let host = Host::bind(&config.host(), metrics.clone()).unwrap();
+        let deps = Deps {
+            clock: shared,
+            ids: ids.clone(),
+            entropy,
+            database,
+            bus: bus.clone(),
+            peers: Peers::new().with("order", GrpcChannel::in_process("order", orders)),
+            metrics: metrics.clone(),
+        };
+        let assembly = NotificationService::build(config, deps).await.unwrap();
+        let channel =
+            GrpcChannel::in_process("notification", ServedRoutes::new(assembly.routes(), metrics, 100));
+        let shutdown = CancellationToken::new();
+        let running = Some(tokio::spawn(host.run([assembly], shutdown.clone())));
+        Self {
+            client: NotificationServiceClient::new(channel),
+            clock,
+            tenant: ids.next(),
+            order: ids.next(),
+            mailbox,
+            bus,
+            ids,
+            shutdown,
+            running,
+            _folder: folder,
+        }
+    }
+
+    /// Publishes an event about the order, as another service would. Returns its id.
+    pub(crate) async fn tell<E: Event>(&self, event_type: &str, payload: &E) -> EventId {
+        let event_id = self.ids.next();
+        for _ in 0..2 {
+            let message = Envelope {
+                event_id,
+                tenant: self.tenant,
+                event_type: event_type.to_owned(),
+                source: stream_of(event_type).unwrap().source.to_owned(),
+                aggregate: self.order.as_uuid(),
+                occurred_at: self.clock.now(),
+                trace: None,
+                payload: payload.encode_to_vec(),
+            }
+            .into_message();
+            self.bus.publish(&[message]).await.remove(0).unwrap();
+        }
+        event_id
+    }
+
+    pub(crate) fn mails(&self) -> Vec<String> {
+        let Ok(folder) = std::fs::read_dir(&self.mailbox) else { return Vec::new() };
+        let mails = folder.map(|entry| entry.unwrap().path());
+        mails
+            .filter(|path| path.extension().is_some_and(|extension| extension == "eml"))
+            // Long lines are folded for the way; a reader unfolds them.
+            .map(|path| std::fs::read_to_string(path).unwrap().replace("=\r\n", ""))
+            .collect()
+    }
+
+    pub(crate) async fn stop(mut self) {
+        self.shutdown.cancel();
+        self.running.take().unwrap().await.unwrap().unwrap();
+    }
+}
+
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + DEADLINE;
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
