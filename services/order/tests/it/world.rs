@@ -53,7 +53,7 @@ pub(crate) struct World {
     _folder: tempfile::TempDir,
 }
 
-/// The worlds to test in: the embedded one, and the real one where the environment names servers.
+/// The worlds to test in: SQLite and the bus in this process, and servers where the environment names servers.
 pub(crate) async fn worlds() -> Vec<World> {
     let mut worlds = vec![World::start(None).await];
     if let (Ok(database), Ok(bus)) =
