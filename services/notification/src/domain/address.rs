@@ -34,15 +34,15 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         return is_public_v4(mapped);
     }
     let segments = address.segments();
-    let embedded = |high: u16, low: u16| {
+    let wrapped = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
         is_public_v4(Ipv4Addr::new(a, b, c, d))
     };
     match segments {
         // NAT64 with the well-known prefix.
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => wrapped(high, low),
         // 6to4.
-        [0x2002, high, low, ..] => embedded(high, low),
+        [0x2002, high, low, ..] => wrapped(high, low),
         // Teredo and other protocol assignments, documentation.
         [0x2001, 0..=0x01ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0x0fff, ..] => false,
         // Only 2000::/3 is given out as global unicast.
