@@ -6,7 +6,6 @@ mod channel;
 mod commands;
 mod config;
 mod domain;
-mod error;
 mod events;
 mod jobs;
 mod migrations;

@@ -5,7 +5,6 @@ mod audit;
 mod commands;
 mod config;
 mod domain;
-mod error;
 mod events;
 mod jobs;
 mod migrations;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod admin;
+mod command;
 pub mod config;
 pub mod grpc;
 mod host;
@@ -14,6 +15,7 @@ mod server;
 mod service;
 mod worker;
 
+pub use command::{CommandError, query_failed};
 pub use host::{Host, RunError, run};
 pub use listen::{ListenError, listen};
 pub use peers::Peers;

@@ -19,7 +19,7 @@ use qm_proto::notification::v1::{
     notification_service_server::NotificationService,
 };
 use qm_refusal::Refusal;
-use qm_runtime::grpc::tenant_of;
+use qm_runtime::{grpc::tenant_of, query_failed};
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
@@ -27,7 +27,6 @@ use tonic::{Request, Response, Status};
 use crate::{
     commands::{self, endpoints::NewEndpoint},
     domain::template::Template,
-    error::from_database,
     store,
     wake::Wake,
 };
@@ -82,8 +81,8 @@ impl NotificationService for Api {
         request: Request<ListEndpointsRequest>,
     ) -> Result<Response<ListEndpointsResponse>, Status> {
         let tenant = tenant_of(&request)?;
-        let tx = self.database.read(&TenantSet::one(tenant)).await.map_err(|error| from_database(&error))?;
-        let rows = store::endpoints::list(&tx).await.map_err(|error| from_database(&error))?;
+        let tx = self.database.read(&TenantSet::one(tenant)).await.map_err(query_failed)?;
+        let rows = store::endpoints::list(&tx).await.map_err(query_failed)?;
         Ok(Response::new(ListEndpointsResponse { endpoints: rows.iter().map(convert::endpoint).collect() }))
     }
 
@@ -128,7 +127,7 @@ impl NotificationService for Api {
         let (limit, before) = cursor::read::<DeliveryId>(request.page.as_ref())?;
         let rows = store::endpoints::list_deliveries(&self.database, tenant, endpoint, before, limit + 1)
             .await
-            .map_err(|error| from_database(&error))?;
+            .map_err(query_failed)?;
         let (rows, next_cursor) = cursor::page(rows, limit, |row| row.delivery_id);
         Ok(Response::new(ListDeliveriesResponse {
             deliveries: rows.iter().map(convert::delivery).collect(),
@@ -183,7 +182,7 @@ impl NotificationService for Api {
         let (limit, before) = cursor::read::<MessageId>(request.page.as_ref())?;
         let rows = store::messages::list(&self.database, tenant, order, before, limit + 1)
             .await
-            .map_err(|error| from_database(&error))?;
+            .map_err(query_failed)?;
         let (rows, next_cursor) = cursor::page(rows, limit, |row| row.message_id);
         Ok(Response::new(ListMessagesResponse {
             messages: rows.iter().map(convert::message).collect(),
@@ -213,8 +212,7 @@ impl NotificationService for Api {
         request: Request<GetDeliverySummaryRequest>,
     ) -> Result<Response<GetDeliverySummaryResponse>, Status> {
         let tenant = tenant_of(&request)?;
-        let summary =
-            convert::summary(&self.database, tenant).await.map_err(|error| from_database(&error))?;
+        let summary = convert::summary(&self.database, tenant).await.map_err(query_failed)?;
         Ok(Response::new(summary))
     }
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use futures::stream;
 use qm_ids::{OrderId, TenantId};
 use qm_proto::notification::v1::WatchChangesResponse;
+use qm_runtime::query_failed;
 use tokio_stream::Stream;
 use tonic::Status;
 
 use super::{Api, convert};
-use crate::{error::from_database, store};
+use crate::store;
 
 /// Changes read at a time.
 const BATCH: u64 = 500;
@@ -44,7 +45,7 @@ pub(super) fn watch(
 impl Watcher {
     /// The next changes; `None` when the service stops.
     async fn next(&mut self) -> Result<Option<Vec<WatchChangesResponse>>, Status> {
-        let failed = |error: qm_database::Error| from_database(&error);
+        let failed = query_failed;
         if std::mem::take(&mut self.is_first) {
             let (first, last) =
                 store::changes::bounds(&self.api.database, self.tenant).await.map_err(failed)?;

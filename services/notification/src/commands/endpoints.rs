@@ -6,10 +6,10 @@ use qm_database::Tx;
 use qm_idempotency::{OnceKey, Seen};
 use qm_ids::{EndpointId, IdGenerator, TenantId, Uuid};
 use qm_refusal::Refusal;
+use qm_runtime::CommandError;
 
 use crate::{
     domain::{signature, subscription},
-    error::CommandError,
     store::{self, Endpoint},
 };
 

@@ -4,13 +4,13 @@ use chrono::{DateTime, Utc};
 use qm_database::Tx;
 use qm_ids::TenantId;
 use qm_refusal::Refusal;
+use qm_runtime::CommandError;
 
 use crate::{
     domain::{
         rule::TEMPLATES,
         template::{self, Template},
     },
-    error::CommandError,
     store::{self, TemplateRow},
 };
 

@@ -4,11 +4,9 @@ use chrono::{DateTime, Utc};
 use qm_database::Tx;
 use qm_ids::{DeliveryId, TenantId};
 use qm_refusal::Refusal;
+use qm_runtime::CommandError;
 
-use crate::{
-    error::CommandError,
-    store::{self, Delivery},
-};
+use crate::store::{self, Delivery};
 
 /// Queues a delivery again, whatever became of it, with a fresh count of tries.
 pub async fn resend(

@@ -10,6 +10,7 @@ use futures::{StreamExt as _, stream};
 use qm_clock::SharedClock;
 use qm_database::{Database, Result, TenantSet};
 use qm_ids::{EndpointId, TenantId};
+use qm_runtime::CommandError;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -18,7 +19,6 @@ use crate::{
     channel::http::{Outcome, Webhook, WebhookClient},
     commands,
     domain::{backoff, signature},
-    error::CommandError,
     store::{self, Change, Delivery, Endpoint},
     wake::Wake,
 };

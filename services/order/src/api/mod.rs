@@ -18,7 +18,11 @@ use qm_proto::order::v1::{
 };
 use qm_proto::types::v1::{Actor, Idempotency};
 use qm_refusal::Refusal;
-use qm_runtime::grpc::{GrpcChannel, tenant_of};
+use qm_runtime::{
+    CommandError,
+    grpc::{GrpcChannel, tenant_of},
+    query_failed,
+};
 use qm_telemetry::propagation::current_traceparent;
 use tonic::{Request, Response, Status};
 
@@ -27,7 +31,6 @@ use crate::{
     commands::{self, Cause, Change, Context, Verb},
     config::PlacingConfig,
     domain::{self, HoldKind, Order},
-    error::{CommandError, from_database},
     store,
 };
 
@@ -107,9 +110,8 @@ impl Api {
     }
 
     async fn load(&self, tenant: TenantId, order: OrderId) -> Result<Order, Status> {
-        let tx = self.database.read(&TenantSet::one(tenant)).await.map_err(|error| from_database(&error))?;
-        let mut found =
-            store::load_many(&tx, &[(tenant, order)]).await.map_err(|error| from_database(&error))?;
+        let tx = self.database.read(&TenantSet::one(tenant)).await.map_err(query_failed)?;
+        let mut found = store::load_many(&tx, &[(tenant, order)]).await.map_err(query_failed)?;
         found.remove(&(tenant, order)).ok_or_else(|| Refusal::not_found("order").into())
     }
 }
@@ -152,8 +154,8 @@ impl OrderService for Api {
             })
             .collect::<Result<Vec<_>, Refusal>>()?;
         let tenants = TenantSet::of(keys.iter().map(|(tenant, _)| *tenant));
-        let tx = self.database.read(&tenants).await.map_err(|error| from_database(&error))?;
-        let found = store::load_many(&tx, &keys).await.map_err(|error| from_database(&error))?;
+        let tx = self.database.read(&tenants).await.map_err(query_failed)?;
+        let found = store::load_many(&tx, &keys).await.map_err(query_failed)?;
         let orders = found
             .iter()
             .map(|((tenant, _), order)| TenantOrder {
@@ -171,9 +173,8 @@ impl OrderService for Api {
         let tenant = tenant_of(&request)?;
         let request = request.into_inner();
         let (limit, filter) = parse::filter(&request)?;
-        let mut orders = store::list(&self.database, tenant, &filter, limit + 1)
-            .await
-            .map_err(|error| from_database(&error))?;
+        let mut orders =
+            store::list(&self.database, tenant, &filter, limit + 1).await.map_err(query_failed)?;
         let next_cursor = cursor::cut(&mut orders, limit);
         Ok(Response::new(ListOrdersResponse {
             orders: orders.iter().map(convert::order).collect(),
@@ -193,7 +194,7 @@ impl OrderService for Api {
         }
         let found = store::find_by_number(&self.database, tenant, request.number, &email)
             .await
-            .map_err(|error| from_database(&error))?;
+            .map_err(query_failed)?;
         let order = found.ok_or_else(|| Refusal::not_found("order"))?;
         Ok(Response::new(FindOrderResponse { order: Some(convert::order(&order)) }))
     }
@@ -290,8 +291,7 @@ impl OrderService for Api {
     ) -> Result<Response<GetTimelineResponse>, Status> {
         let tenant = tenant_of(&request)?;
         let order: OrderId = parse::id("order_id", &request.into_inner().order_id)?;
-        let rows =
-            store::timeline(&self.database, tenant, order).await.map_err(|error| from_database(&error))?;
+        let rows = store::timeline(&self.database, tenant, order).await.map_err(query_failed)?;
         // Every order has at least the entry of its placing.
         if rows.is_empty() {
             return Err(Refusal::not_found("order").into());
@@ -304,7 +304,7 @@ impl OrderService for Api {
         request: Request<GetSummaryRequest>,
     ) -> Result<Response<GetSummaryResponse>, Status> {
         let tenant = tenant_of(&request)?;
-        let summary = store::summary(&self.database, tenant).await.map_err(|error| from_database(&error))?;
+        let summary = store::summary(&self.database, tenant).await.map_err(query_failed)?;
         let counts = |counts: Vec<(String, i64)>| {
             counts.into_iter().map(|(state, count)| StateCount { state, count }).collect()
         };

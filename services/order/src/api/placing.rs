@@ -11,7 +11,11 @@ use qm_proto::{
     order::v1::{NewOrder, PlaceOrderResult, PlaceOrdersRequest, place_order_result::Outcome},
 };
 use qm_refusal::Refusal;
-use qm_runtime::grpc::{GrpcChannel, with_tenant};
+use qm_runtime::{
+    CommandError,
+    grpc::{GrpcChannel, with_tenant},
+    query_failed,
+};
 use qm_telemetry::propagation::current_traceparent;
 use tonic::Status;
 use tracing::error;
@@ -21,7 +25,6 @@ use crate::{
     commands::{self, Cause, Context, Placed, Placement},
     config::PlacingConfig,
     domain::Item,
-    error::{CommandError, from_database},
     store,
 };
 
@@ -103,7 +106,7 @@ impl Placing {
 
     /// Items and pickup locations that the orders name. An item that is not known here yet is asked from inventory.
     async fn known(&self, tenant: TenantId, orders: &[NewOrder]) -> Result<Known, Status> {
-        let failed = |error: qm_database::Error| from_database(&error);
+        let failed = query_failed;
         let mut skus: Vec<&str> =
             orders.iter().flat_map(|order| order.lines.iter().map(|line| line.sku.trim())).collect();
         skus.sort_unstable();
@@ -182,16 +185,7 @@ async fn commit(database: &Database, context: &Context, placements: Vec<Placemen
             }
             answers
         }
-        Err(CommandError::Database(error)) => {
-            error!(error = &error as &dyn std::error::Error, "placing failed: {error}");
-            let refusal = if error.is_unavailable() || error.is_retryable() {
-                Refusal::unavailable("database_unavailable", "the database is not available")
-            } else {
-                Refusal::internal()
-            };
-            vec![Err(refusal); placements.len()]
-        }
-        Err(CommandError::Refused(refusal)) => vec![Err(refusal); placements.len()],
+        Err(error) => vec![Err(error.into_refusal()); placements.len()],
     }
 }
 

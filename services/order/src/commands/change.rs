@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use qm_database::Tx;
 use qm_refusal::Refusal;
+use qm_runtime::CommandError;
 
 use super::{Cause, Context, Key};
 use crate::{
     domain::{Order, Step},
-    error::CommandError,
     events::emit,
     store,
 };

@@ -6,11 +6,11 @@ use qm_database::{Error, Tx};
 use qm_idempotency::{OnceKey, Seen};
 use qm_ids::{OrderId, TenantId, Uuid};
 use qm_refusal::Refusal;
+use qm_runtime::CommandError;
 
 use super::{Cause, Context, Key};
 use crate::{
     domain::{self, Item, NewOrder, Order},
-    error::CommandError,
     events::emit,
     store::{self, Loaded},
 };

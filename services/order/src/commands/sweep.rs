@@ -1,9 +1,10 @@
 //! Asking again what was not answered.
 
 use qm_database::{Database, TenantSet};
+use qm_runtime::CommandError;
 
 use super::{Cause, Change, Context, Key, change};
-use crate::{domain, error::CommandError, store};
+use crate::{domain, store};
 
 /// Orders swept at a time.
 const BATCH: u64 = 200;

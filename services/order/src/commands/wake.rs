@@ -7,9 +7,10 @@ use std::{
 
 use qm_database::Tx;
 use qm_ids::{ItemId, TenantId};
+use qm_runtime::CommandError;
 
 use super::{Cause, Change, Context, change};
-use crate::{domain, error::CommandError, store};
+use crate::{domain, store};
 
 /// Stock that arrived.
 #[derive(Debug, Clone)]

@@ -14,7 +14,6 @@ use qm_refusal::Refusal;
 use crate::{
     commands::{self, Arrival, Cause, Change, Context, Verb},
     domain::{self, Assignment, LineUnits, RejectReason, Reservation, Step},
-    error::CommandError,
     store::{self, ItemRow, LocationRow},
 };
 
@@ -108,15 +107,6 @@ fn cause<P>(event: &Received<P>) -> Cause {
         event: Some(event.event_id),
         trace: event.trace.clone(),
         actor: ("service".to_owned(), source.to_owned()),
-    }
-}
-
-impl From<CommandError> for HandleError {
-    fn from(error: CommandError) -> Self {
-        match error {
-            CommandError::Refused(refusal) => refusal.into(),
-            CommandError::Database(error) => error.into(),
-        }
     }
 }
 

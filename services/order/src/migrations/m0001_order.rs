@@ -43,7 +43,7 @@ CREATE TABLE orders (
     told_allocated boolean NOT NULL, told_end boolean NOT NULL, timeline_length bigint NOT NULL, due_at TIME,
     placed_at TIME NOT NULL, created_at TIME NOT NULL, updated_at TIME NOT NULL,
     PRIMARY KEY (tenant_id, order_id), UNIQUE (tenant_id, number));
-CREATE UNIQUE INDEX orders_external ON orders (tenant_id, channel, external_id);
+CREATE UNIQUE INDEX orders_external ON orders (tenant_id, external_id, channel);
 CREATE INDEX orders_placed ON orders (tenant_id, placed_at, order_id);
 CREATE INDEX orders_status ON orders (tenant_id, status, placed_at, order_id);
 CREATE INDEX orders_channel ON orders (tenant_id, channel, placed_at, order_id);
