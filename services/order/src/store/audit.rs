@@ -172,10 +172,11 @@ async fn claims(
             }
         }
         sums.retain(|key, _| key.as_str() > after);
-        if !sums.is_empty() || is_all {
+        // A page that is not full says that the set has ended.
+        if sums.len() >= limit || is_all {
             return Ok(Page { facts: sums.into_iter().collect() });
         }
-        // One reservation fills the page: a larger one holds it.
+        // What was told before and the reservation that was cut have left too little: a larger page holds enough.
         size *= 2;
     }
 }

@@ -328,3 +328,21 @@ async fn another_tenant_sees_and_changes_nothing() {
         world.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_lists_every_claim_however_small_its_pages() {
+    for mut world in worlds().await {
+        let mut wide = new_order(1);
+        let line = wide.lines[0].clone();
+        wide.lines = vec![line; 7];
+        wide.total_minor *= 7;
+        for _ in 0..4 {
+            let placed = world.try_place(world.tenant, "", &wide).await.unwrap().0;
+            world.reserve(&placed.id).await;
+            world.until(&placed.id, |order| is_all(order, "in_fulfilment")).await;
+        }
+        // Pages of two, reservations of seven.
+        assert_eq!(world.facts("live_claims").await.len(), 28);
+        world.stop().await;
+    }
+}
