@@ -1,0 +1,38 @@
+//! Verbs on stock: load the book that a batch needs, decide one after another in memory, write each table once.
+
+mod change;
+mod holds;
+mod masters;
+mod movements;
+
+use chrono::TimeDelta;
+use qm_clock::SharedClock;
+use qm_ids::IdGenerator;
+use qm_messaging::Outbox;
+
+pub use change::{Pick, issue, pick, release, reserve};
+pub use holds::expire_holds;
+pub use masters::{put_items, put_locations};
+pub use movements::{Report, record_movements};
+
+use crate::domain::Book;
+
+/// What verbs need besides a transaction.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Time.
+    pub clock: SharedClock,
+    /// Fresh ids.
+    pub ids: IdGenerator,
+    /// Where messages are left.
+    pub outbox: Outbox,
+    /// How long stock is held for those who wait.
+    pub hold_for: TimeDelta,
+}
+
+impl Context {
+    /// An empty book.
+    pub fn book(&self) -> Book {
+        Book::new(self.clock.now(), self.hold_for, self.ids.clone())
+    }
+}

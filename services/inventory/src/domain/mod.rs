@@ -1,0 +1,27 @@
+//! Stock and the claims on it. Pure: verbs work on a [`Book`] in memory and leave movements and events.
+
+mod book;
+mod event;
+mod hold;
+mod issue;
+mod movement;
+mod release;
+mod reservation;
+mod reserve;
+mod stock;
+#[cfg(test)]
+mod tests;
+mod wait;
+
+pub use book::{Book, Cause, ItemFacts, Movement};
+pub use event::{Event, Shortage, Told};
+pub use hold::Hold;
+pub use issue::Issue;
+pub use movement::{MovementKind, NewMovement};
+pub use release::Release;
+pub use reservation::{
+    Leg, LegKey, LineUnits, LocationUnits, Reservation, ReservationKey, State, reservation_id,
+};
+pub use reserve::Plan;
+pub use stock::{Stock, StockKey, stock_id};
+pub use wait::{Wait, WaitEntry, WaitKind};

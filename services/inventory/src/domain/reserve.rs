@@ -1,0 +1,123 @@
+//! Claiming the units of a plan: all, or nothing.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use qm_ids::{OrderId, PlanId, TenantId};
+
+use super::{
+    book::{Book, Cause, Delta},
+    event::{Event, Shortage},
+    reservation::{Leg, LocationUnits, Reservation, State, reservation_id},
+    stock::{StockKey, stock_id},
+};
+
+/// A plan that asks for its units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Whose.
+    pub tenant: TenantId,
+    /// The plan.
+    pub id: PlanId,
+    /// The order.
+    pub order: OrderId,
+    /// The attempt that it answers.
+    pub attempt: i32,
+    /// Of the order.
+    pub priority: i32,
+    /// True when it may draw on what is held for backordered units.
+    pub for_backorder: bool,
+    /// When it was made.
+    pub planned_at: DateTime<Utc>,
+    /// As announced, encoded.
+    pub announced: Vec<u8>,
+    /// The units, in the plan's order.
+    pub units: Vec<LocationUnits>,
+}
+
+impl Book {
+    /// Claims all units of a plan, or nothing. A plan that comes again is answered again: with `Reserved` while
+    /// something of it is claimed, and with a `Rejected` without shortages once nothing is.
+    pub fn reserve(&mut self, plan: &Plan, cause: &Cause) {
+        self.begin(plan.tenant, cause);
+        let reservation = reservation_id(plan.id);
+        let key = (plan.tenant, reservation);
+        if let Some(known) = self.reservations().get(&key) {
+            let announced = known.announced.clone();
+            if self.is_live(key) {
+                self.tell(Event::Reserved { reservation, order: plan.order, announced });
+            } else {
+                self.reject(plan, Vec::new());
+            }
+            return;
+        }
+        let mut wanted: BTreeMap<StockKey, (LocationUnits, i64)> = BTreeMap::new();
+        for units in plan.units.iter().filter(|units| self.is_stocked(plan.tenant, units)) {
+            let key = (plan.tenant, stock_id(units.units.item, units.location));
+            let sum = &mut wanted.entry(key).or_insert((*units, 0)).1;
+            *sum = sum.saturating_add(units.units.quantity);
+        }
+        let shortages: Vec<Shortage> = wanted
+            .iter()
+            .filter_map(|(key, (units, requested))| {
+                let held =
+                    if plan.for_backorder { self.holds_at(*key).map(|hold| hold.quantity).sum() } else { 0 };
+                let available = self.available(*key) + held;
+                (available < *requested).then_some(Shortage {
+                    location: units.location,
+                    item: units.units.item,
+                    requested: *requested,
+                    available,
+                })
+            })
+            .collect();
+        if !shortages.is_empty() {
+            self.reject(plan, shortages);
+            return;
+        }
+        for (key, (_, requested)) in wanted {
+            let drawn = if plan.for_backorder { self.draw_holds(key, requested) } else { 0 };
+            let delta = Delta { allocated: requested, soft_reserved: -drawn, sellable: 0 };
+            self.record(key, "allocate", delta, "reserved", &reservation.to_string());
+        }
+        for (position, units) in (0..).zip(&plan.units) {
+            self.add_leg(Leg {
+                tenant: plan.tenant,
+                reservation,
+                position,
+                location: units.location,
+                line: units.units.line,
+                item: units.units.item,
+                quantity: units.units.quantity,
+                released: 0,
+                issued: 0,
+                broken: 0,
+                stocked: self.is_stocked(plan.tenant, units),
+                picked: false,
+            });
+        }
+        self.add_reservation(Reservation {
+            tenant: plan.tenant,
+            id: reservation,
+            plan: plan.id,
+            order: plan.order,
+            attempt: plan.attempt,
+            priority: plan.priority,
+            state: State::Live,
+            planned_at: plan.planned_at,
+            announced: plan.announced.clone(),
+        });
+        self.tell(Event::Reserved { reservation, order: plan.order, announced: plan.announced.clone() });
+        self.settle();
+    }
+
+    fn reject(&mut self, plan: &Plan, shortages: Vec<Shortage>) {
+        let (order, attempt, plan) = (plan.order, plan.attempt, plan.id);
+        self.tell(Event::Rejected { order, attempt, plan, shortages });
+    }
+
+    /// An item that we do not know has no stock, rather than needing none.
+    fn is_stocked(&self, tenant: TenantId, units: &LocationUnits) -> bool {
+        self.item(tenant, units.units.item).is_none_or(|facts| facts.stocked)
+    }
+}

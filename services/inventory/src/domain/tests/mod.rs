@@ -1,0 +1,6 @@
+//! Proofs of the domain.
+
+mod laws;
+mod stories;
+mod waits;
+mod world;

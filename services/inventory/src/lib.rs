@@ -1,0 +1,63 @@
+#![doc = include_str!("../README.md")]
+
+mod api;
+mod audit;
+mod commands;
+mod config;
+mod domain;
+mod events;
+mod jobs;
+mod migrations;
+mod store;
+
+use chrono::TimeDelta;
+use qm_messaging::MessagingBuilder;
+use qm_proto::inventory::v1::inventory_service_server::InventoryServiceServer;
+use qm_runtime::{
+    Assembly, BuildError, Deps, ServiceDefinition, Worker, grpc::MAX_MESSAGE_BYTES, operations::Operations,
+};
+
+pub use config::Config;
+pub use migrations::Migrator;
+
+use crate::{api::Api, audit::Audit, commands::Context};
+
+/// The inventory service.
+#[derive(Debug)]
+pub struct InventoryService;
+
+impl ServiceDefinition for InventoryService {
+    const NAME: &'static str = "inventory";
+    const DEFAULTS: &'static str = include_str!("../config.default.toml");
+    type Config = Config;
+    type Migrator = Migrator;
+
+    async fn build(config: Config, deps: Deps) -> Result<Assembly, BuildError> {
+        let messaging = MessagingBuilder::new(
+            Self::NAME,
+            deps.database.clone(),
+            deps.bus.clone(),
+            deps.clock.clone(),
+            deps.ids.clone(),
+            &deps.entropy,
+            config.bus.messaging(),
+        );
+        let context = Context {
+            clock: deps.clock.clone(),
+            ids: deps.ids,
+            outbox: messaging.outbox(),
+            hold_for: TimeDelta::milliseconds(config.holds.ttl_ms),
+        };
+        let messaging = events::consume::consume(messaging, &context).build();
+        let api = Api::new(deps.database.clone(), context.clone());
+        let audit = Audit { database: deps.database.clone(), clock: deps.clock };
+        let database = deps.database;
+        Ok(Assembly::new(Self::NAME)
+            .serve(InventoryServiceServer::new(api).max_decoding_message_size(MAX_MESSAGE_BYTES))
+            .serve(Operations::new(audit, messaging.clone()).into_server())
+            .workers(messaging.tasks())
+            .worker(Worker::new("expire-holds", move |shutdown| {
+                jobs::expire_holds(context, database, shutdown)
+            })))
+    }
+}

@@ -1,0 +1,5 @@
+//! The inventory service as a program of its own.
+
+fn main() -> std::process::ExitCode {
+    qm_runtime::main::<qm_inventory::InventoryService>()
+}

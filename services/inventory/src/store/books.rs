@@ -1,0 +1,189 @@
+//! Loading a book under lock, and writing it back.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use qm_database::{Database, Error, Result, TenantEntity, Tx, keys};
+use qm_ids::{HoldId, ItemId, TenantId, Uuid};
+use sea_orm::{
+    ColumnTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
+    sea_query::{Expr, SimpleExpr, ValueTuple},
+};
+
+use super::{
+    convert,
+    entity::{backorder_wait, item, movement, reservation, reservation_leg, stock, stock_hold},
+};
+use crate::domain::{Book, Hold, NewMovement, ReservationKey, Stock, StockKey};
+
+/// Pairs in one list; PostgreSQL's planner and SQLite's binds both allow more.
+const PAIRS: usize = 1_000;
+
+/// Rows whose (tenant, `column`) is one of these pairs.
+pub(super) async fn find_pairs<E: TenantEntity>(
+    tx: &Tx,
+    column: E::Column,
+    pairs: &BTreeSet<(TenantId, Uuid)>,
+    narrow: impl Fn(Select<E>) -> Select<E>,
+) -> Result<Vec<E::Model>> {
+    let pairs: Vec<_> = pairs.iter().copied().collect();
+    let mut rows = Vec::new();
+    for chunk in pairs.chunks(PAIRS) {
+        let select = tx.find::<E>().filter(is_one_of::<E>(column, chunk));
+        rows.extend(narrow(select).all(tx.conn()).await?);
+    }
+    Ok(rows)
+}
+
+fn is_one_of<E: TenantEntity>(column: E::Column, pairs: &[(TenantId, Uuid)]) -> SimpleExpr {
+    let columns = Expr::tuple([E::tenant_column().into_expr(), column.into_expr()]);
+    columns.in_tuples(pairs.iter().map(|(tenant, id)| ValueTuple::Two(tenant.as_uuid().into(), (*id).into())))
+}
+
+/// Puts reservations in, locked.
+pub async fn lock_reservations(tx: &Tx, book: &mut Book, wanted: &[ReservationKey]) -> Result<()> {
+    for row in tx.find_keys_for_update::<reservation::Entity>(&keys(wanted.iter().copied())).await? {
+        book.put_reservation(convert::reservation(row)?);
+    }
+    Ok(())
+}
+
+/// Puts the legs of these reservations in, and returns the stock rows that they claim from. Legs change under the lock
+/// of their stock row, so whoever is to change them locks those rows and then calls this again.
+pub async fn put_legs(tx: &Tx, book: &mut Book, wanted: &[ReservationKey]) -> Result<BTreeSet<StockKey>> {
+    let rows = tx.find_keys::<reservation_leg::Entity>(&keys(wanted.iter().copied())).await?;
+    let mut stock = BTreeSet::new();
+    for row in rows {
+        stock.insert((row.tenant_id, row.stock_id));
+        book.put_leg(convert::leg(row));
+    }
+    Ok(stock)
+}
+
+/// Puts reservations, their legs and the stock rows that they claim from in, all locked.
+pub async fn lock_legs(tx: &Tx, book: &mut Book, wanted: &[ReservationKey]) -> Result<()> {
+    lock_reservations(tx, book, wanted).await?;
+    let stock = put_legs(tx, book, wanted).await?;
+    lock_stock(tx, book, &stock).await?;
+    put_legs(tx, book, wanted).await?;
+    Ok(())
+}
+
+/// Puts stock rows in, locked in key order.
+pub async fn lock_stock(tx: &Tx, book: &mut Book, wanted: &BTreeSet<StockKey>) -> Result<()> {
+    let wanted: Vec<_> = wanted.iter().copied().collect();
+    for row in tx.find_keys_for_update::<stock::Entity>(&wanted).await? {
+        book.put_stock(convert::stock(row));
+    }
+    Ok(())
+}
+
+/// Makes the stock rows that do not exist yet.
+pub async fn insert_stock(tx: &Tx, rows: &[Stock]) -> Result<()> {
+    tx.insert_ignore_many::<stock::Entity>(rows.iter().map(convert::stock_row).collect()).await?;
+    Ok(())
+}
+
+/// Puts in what is known of the items of the book's stock rows and of `more`.
+pub async fn put_items(tx: &Tx, book: &mut Book, more: &[(TenantId, ItemId)]) -> Result<()> {
+    let wanted: BTreeSet<_> = items_of(book)
+        .into_iter()
+        .chain(more.iter().map(|(tenant, item)| (*tenant, item.as_uuid())))
+        .collect();
+    let wanted: Vec<_> = wanted.into_iter().collect();
+    for row in tx.find_keys::<item::Entity>(&wanted).await? {
+        book.put_item(row.tenant_id, row.item_id, convert::facts(&row));
+    }
+    Ok(())
+}
+
+/// Puts in all holds of the items of the book's stock rows. Those of other rows only count as what is covered.
+pub async fn put_holds(tx: &Tx, book: &mut Book) -> Result<()> {
+    let items = items_of(book);
+    let holds = find_pairs::<stock_hold::Entity>(tx, stock_hold::Column::ItemId, &items, |select| select);
+    for row in holds.await? {
+        book.put_hold(convert::hold(row));
+    }
+    Ok(())
+}
+
+/// Puts in how many units wait for the items of the book's stock rows.
+pub async fn put_waiting(tx: &Tx, book: &mut Book) -> Result<()> {
+    use backorder_wait::Column;
+    let items = items_of(book);
+    let is_waiting = |select: Select<_>| select.filter(Column::Quantity.gt(0));
+    let rows = find_pairs::<backorder_wait::Entity>(tx, Column::ItemId, &items, is_waiting).await?;
+    let mut sums: HashMap<_, i64> = HashMap::new();
+    for row in rows {
+        let sum = sums.entry((row.tenant_id, row.item_id)).or_default();
+        *sum = sum.saturating_add(row.quantity);
+    }
+    for ((tenant, item), units) in sums {
+        book.put_waiting(tenant, item, units);
+    }
+    Ok(())
+}
+
+/// Puts in the claims on stock rows that these reports take below what is claimed: their open legs, and the
+/// reservations, which tell who is to go first and are not changed.
+pub async fn put_claims(tx: &Tx, book: &mut Book, reports: &[NewMovement]) -> Result<()> {
+    use reservation_leg::Column;
+    let short: BTreeSet<StockKey> = book
+        .stock()
+        .iter()
+        .filter(|(key, stock)| book.lowest(**key, reports.iter()) < stock.claims())
+        .map(|(key, _)| *key)
+        .collect();
+    let is_open = |select: Select<_>| select.filter(Column::OpenUnits.gt(0));
+    let legs = find_pairs::<reservation_leg::Entity>(tx, Column::StockId, &short, is_open).await?;
+    let headers = keys(legs.iter().map(|leg| (leg.tenant_id, leg.reservation_id)));
+    for row in tx.find_keys::<reservation::Entity>(&headers).await? {
+        book.put_reservation(convert::reservation(row)?);
+    }
+    for row in legs {
+        book.put_leg(convert::leg(row));
+    }
+    Ok(())
+}
+
+fn items_of(book: &Book) -> BTreeSet<(TenantId, Uuid)> {
+    book.stock().values().map(|stock| (stock.tenant, stock.item.as_uuid())).collect()
+}
+
+/// Holds whose time is over, longest over first.
+pub async fn due_holds(database: &Database, now: DateTime<Utc>, limit: u64) -> Result<Vec<Hold>> {
+    let tx = database.read_system().await?;
+    let rows = tx
+        .find::<stock_hold::Entity>()
+        .filter(stock_hold::Column::ExpiresAt.lte(now))
+        .order_by_asc(stock_hold::Column::ExpiresAt)
+        .limit(limit)
+        .all(tx.conn())
+        .await?;
+    Ok(rows.into_iter().map(convert::hold).collect())
+}
+
+/// Writes what changed, each table at once.
+pub async fn save(tx: &Tx, book: &Book) -> Result<()> {
+    let written = book.written();
+    tx.upsert_many::<stock::Entity>(
+        written.stock.iter().filter_map(|key| book.stock().get(key)).map(convert::stock_row).collect(),
+    )
+    .await?;
+    let reservations = |keys: &BTreeSet<ReservationKey>| {
+        keys.iter().filter_map(|key| book.reservations().get(key)).map(convert::reservation_row).collect()
+    };
+    match tx.insert_many::<reservation::Entity>(reservations(&written.new_reservations)).await {
+        // The same plan, or its release, was handled by another transaction meanwhile: the next try finds it.
+        Err(Error::Duplicate(source)) => return Err(Error::Conflict(source)),
+        inserted => inserted?,
+    }
+    tx.upsert_many::<reservation::Entity>(reservations(&written.reservations)).await?;
+    let legs = written.legs.iter().filter_map(|key| book.legs().get(key)).map(convert::leg_row);
+    tx.upsert_many::<reservation_leg::Entity>(legs.collect()).await?;
+    let holds = written.holds.iter().filter_map(|key| book.holds().get(key)).map(convert::hold_row);
+    tx.upsert_many::<stock_hold::Entity>(holds.collect()).await?;
+    let gone: Vec<(TenantId, HoldId)> = written.gone_holds.iter().copied().collect();
+    tx.delete_keys::<stock_hold::Entity>(&keys(gone)).await?;
+    tx.insert_many::<movement::Entity>(written.movements.iter().map(convert::movement_row).collect()).await
+}

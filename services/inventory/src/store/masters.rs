@@ -1,0 +1,118 @@
+//! Items and locations.
+
+use std::collections::HashMap;
+
+use qm_database::{Error, Result, TenantEntity as _, Tx, keys};
+use qm_ids::{ItemId, LocationId, TenantId};
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    sea_query::Expr,
+};
+
+use super::entity::{item, location, stock};
+
+/// Items by sku.
+pub async fn items_by_sku(tx: &Tx, tenant: TenantId, skus: &[&str]) -> Result<HashMap<String, item::Model>> {
+    let mut rows = HashMap::new();
+    for chunk in skus.chunks(1_000) {
+        let select = tx
+            .find::<item::Entity>()
+            .filter(item::Column::TenantId.eq(tenant))
+            .filter(item::Column::Sku.is_in(chunk.iter().copied()));
+        rows.extend(select.all(tx.conn()).await?.into_iter().map(|row| (row.sku.clone(), row)));
+    }
+    Ok(rows)
+}
+
+/// Items by sku, locked.
+pub async fn lock_items(tx: &Tx, tenant: TenantId, skus: &[&str]) -> Result<HashMap<String, item::Model>> {
+    let known = items_by_sku(tx, tenant, skus).await?;
+    let rows = tx
+        .find_keys_for_update::<item::Entity>(&keys(known.values().map(|row| (tenant, row.item_id))))
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.sku.clone(), row)).collect())
+}
+
+/// Items by id.
+pub async fn items_by_id(
+    tx: &Tx,
+    wanted: impl IntoIterator<Item = (TenantId, ItemId)>,
+) -> Result<HashMap<ItemId, item::Model>> {
+    let rows = tx.find_keys::<item::Entity>(&keys(wanted)).await?;
+    Ok(rows.into_iter().map(|row| (row.item_id, row)).collect())
+}
+
+/// Writes new and changed items.
+pub async fn save_items(tx: &Tx, rows: Vec<item::Model>) -> Result<()> {
+    duplicate_is_conflict(tx.upsert_many::<item::Entity>(rows).await)
+}
+
+/// Locations by code.
+pub async fn locations_by_code(
+    tx: &Tx,
+    tenant: TenantId,
+    codes: &[&str],
+) -> Result<HashMap<String, location::Model>> {
+    let mut rows = HashMap::new();
+    for chunk in codes.chunks(1_000) {
+        let select = tx
+            .find::<location::Entity>()
+            .filter(location::Column::TenantId.eq(tenant))
+            .filter(location::Column::Code.is_in(chunk.iter().copied()));
+        rows.extend(select.all(tx.conn()).await?.into_iter().map(|row| (row.code.clone(), row)));
+    }
+    Ok(rows)
+}
+
+/// Locations by code, locked.
+pub async fn lock_locations(
+    tx: &Tx,
+    tenant: TenantId,
+    codes: &[&str],
+) -> Result<HashMap<String, location::Model>> {
+    let known = locations_by_code(tx, tenant, codes).await?;
+    let rows = tx
+        .find_keys_for_update::<location::Entity>(&keys(known.values().map(|row| (tenant, row.location_id))))
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.code.clone(), row)).collect())
+}
+
+/// Locations by id.
+pub async fn locations_by_id(
+    tx: &Tx,
+    wanted: impl IntoIterator<Item = (TenantId, LocationId)>,
+) -> Result<HashMap<LocationId, location::Model>> {
+    let rows = tx.find_keys::<location::Entity>(&keys(wanted)).await?;
+    Ok(rows.into_iter().map(|row| (row.location_id, row)).collect())
+}
+
+/// Writes new and changed locations.
+pub async fn save_locations(tx: &Tx, rows: Vec<location::Model>) -> Result<()> {
+    duplicate_is_conflict(tx.upsert_many::<location::Entity>(rows).await)
+}
+
+/// Keeps `safety` units of each item back at a location from now on.
+pub async fn set_safety(tx: &Tx, tenant: TenantId, location: LocationId, safety: i64) -> Result<()> {
+    let is_there = || stock::Column::TenantId.eq(tenant).and(stock::Column::LocationId.eq(location));
+    // Locked in key order first, as everyone locks stock rows.
+    let locks = tx
+        .find::<stock::Entity>()
+        .filter(is_there())
+        .order_by_asc(stock::Entity::key_column())
+        .select_only()
+        .column(stock::Column::StockId)
+        .lock_exclusive();
+    locks.into_tuple::<qm_ids::Uuid>().all(tx.conn()).await?;
+    let update =
+        stock::Entity::update_many().col_expr(stock::Column::Safety, Expr::value(safety)).filter(is_there());
+    update.exec(tx.conn()).await?;
+    Ok(())
+}
+
+/// Another transaction made the same sku or code meanwhile: the next try finds it.
+fn duplicate_is_conflict(result: Result<()>) -> Result<()> {
+    result.map_err(|error| match error {
+        Error::Duplicate(source) => Error::Conflict(source),
+        other => other,
+    })
+}
