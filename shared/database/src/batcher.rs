@@ -2,11 +2,12 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use futures::future::BoxFuture;
+use futures::{FutureExt as _, future::BoxFuture};
 use qm_ids::TenantId;
 use tokio::sync::{Notify, oneshot};
 
@@ -37,7 +38,8 @@ impl Default for BatcherOptions {
     }
 }
 
-/// Too many requests wait already, or the batcher is gone; nothing was done.
+/// Too many requests wait already, or the batcher is gone, or the batch panicked and its transaction fell; nothing was
+/// done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many requests are waiting")]
 pub struct Overloaded;
@@ -147,7 +149,13 @@ async fn write<Req: Send, Res: Send>(
         }
         // What is left is another writer's, also while this one commits.
         queue.arrived.notify_one();
-        for (answer, result) in answers.into_iter().zip(handler(requests).await) {
+        // A batch that panics fails its own callers, by dropping their answers; the writer serves on.
+        let results = AssertUnwindSafe(async { handler(requests).await }).catch_unwind().await;
+        let Ok(results) = results else {
+            tracing::error!(requests = answers.len(), "a batch panicked, its requests are refused");
+            continue;
+        };
+        for (answer, result) in answers.into_iter().zip(results) {
             // A caller that left does not hear its answer.
             let _ = answer.send(result);
         }

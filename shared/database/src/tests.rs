@@ -78,7 +78,12 @@ impl MigrationTrait for Tables {
             );
             manager.get_connection().execute_unprepared(&sql).await?;
         }
+        let sql = format!(
+            "CREATE TABLE link (tenant_id {uuid} NOT NULL, thing_id {uuid} NOT NULL, PRIMARY KEY (tenant_id, thing_id))"
+        );
+        manager.get_connection().execute_unprepared(&sql).await?;
         schema::protect_tenant_table(manager, "thing").await?;
+        schema::protect_tenant_table(manager, "link").await?;
         schema::protect_append_only_table(manager, "diary").await
     }
 }
@@ -180,6 +185,17 @@ async fn row_level_security_holds_where_the_code_forgets() {
             format!("INSERT INTO thing VALUES ('{}', '{}', 1)", world.theirs.as_uuid(), Uuid::from_u128(50));
         assert!(tx.conn().execute_unprepared(&foreign).await.is_err());
         drop(tx);
+        // A key that the other tenant has: neither taken over nor told from one that nobody has.
+        for conflict in ["", " ON CONFLICT (tenant_id, thing_id) DO UPDATE SET amount = 7"] {
+            let tx = world.database.begin(&TenantSet::one(world.ours)).await.unwrap();
+            let taken = format!(
+                "INSERT INTO thing VALUES ('{}', '{}', 1)",
+                world.theirs.as_uuid(),
+                Uuid::from_u128(0)
+            );
+            let refusal = tx.conn().execute_unprepared(&format!("{taken}{conflict}")).await.unwrap_err();
+            assert!(refusal.to_string().contains("row-level security"), "{refusal}");
+        }
         // The setting ended with its transaction, on whichever connection it was.
         for _ in 0..20 {
             assert_eq!(world.count(&TenantSet::default()).await, 0);
@@ -349,6 +365,43 @@ async fn one_tenants_flood_does_not_delay_anothers_request() {
 }
 
 #[tokio::test]
+async fn a_batch_that_panics_fails_its_callers_and_nobody_after_them() {
+    let batcher =
+        Batcher::new(BatcherOptions { writers: 1, ..BatcherOptions::default() }, |batch: Vec<bool>| {
+            Box::pin(async move {
+                assert!(!batch.contains(&true), "as asked");
+                batch
+            })
+        });
+    assert_eq!(batcher.submit(tenant(1), true).await, Err(Overloaded));
+    let after = tokio::time::timeout(Duration::from_secs(5), batcher.submit(tenant(1), false)).await;
+    assert_eq!(after.expect("a writer is left"), Ok(false));
+}
+
+#[tokio::test]
+async fn a_dropped_batcher_leaves_no_task_behind() {
+    for writers in [1, 2, 5] {
+        // Held by the handler, and so by every task.
+        let held = Arc::new(());
+        let watched = Arc::downgrade(&held);
+        let batcher =
+            Batcher::new(BatcherOptions { writers, ..BatcherOptions::default() }, move |batch: Vec<()>| {
+                let _held = held.clone();
+                Box::pin(async move { batch })
+            });
+        batcher.submit(tenant(1), ()).await.unwrap();
+        drop(batcher);
+        tokio::time::timeout(Duration::from_secs(5), async {
+            while watched.strong_count() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+        .expect("every task ends");
+    }
+}
+
+#[tokio::test]
 async fn what_is_too_much_is_refused() {
     let options =
         BatcherOptions { writers: 1, max_batch: 1, max_waiting_per_tenant: 3, ..BatcherOptions::default() };
@@ -361,4 +414,45 @@ async fn what_is_too_much_is_refused() {
     let answers = futures::future::join_all((0..20).map(|_| batcher.submit(tenant(1), ()))).await;
     let refused = answers.iter().filter(|answer| **answer == Err(Overloaded)).count();
     assert!((15..20).contains(&refused), "{refused} refused");
+}
+
+mod link {
+    use super::*;
+
+    /// Nothing but its key.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "link")]
+    pub(super) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(super) tenant_id: TenantId,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(super) thing_id: Uuid,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(super) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+
+    impl TenantEntity for Entity {
+        fn tenant_column() -> Column {
+            Column::TenantId
+        }
+
+        fn key_column() -> Column {
+            Column::ThingId
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_all_key_is_replaced_by_itself() {
+    for world in worlds().await {
+        let row = link::Model { tenant_id: world.ours, thing_id: Uuid::from_u128(1) };
+        let tx = world.database.begin(&TenantSet::one(world.ours)).await.unwrap();
+        for _ in 0..2 {
+            tx.upsert_many::<link::Entity>(vec![row.clone()]).await.unwrap();
+        }
+        assert_eq!(tx.find::<link::Entity>().all(tx.conn()).await.unwrap(), [row]);
+    }
 }

@@ -47,7 +47,13 @@ impl Tx {
         let key: Vec<E::Column> = E::PrimaryKey::iter().map(|key| key.into_column()).collect();
         let is_key = |column: &E::Column| key.iter().any(|key| key.as_str() == column.as_str());
         let others: Vec<E::Column> = E::Column::iter().filter(|column| !is_key(column)).collect();
-        let conflict = OnConflict::columns(key.iter().copied()).update_columns(others).to_owned();
+        let mut conflict = OnConflict::columns(key.iter().copied());
+        if others.is_empty() {
+            // A row that is all key has nothing to replace.
+            conflict.do_nothing();
+        } else {
+            conflict.update_columns(others);
+        }
         self.write::<E>(rows, Some(conflict)).await.map(|_| ())
     }
 

@@ -10,14 +10,17 @@ use async_nats::{
     jetstream::{
         self, Context,
         consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
-        context::{PublishAckFuture, PublishError, PublishErrorKind},
-        stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
+        context::{
+            CreateStreamError, CreateStreamErrorKind, GetStreamErrorKind, PublishAckFuture, PublishError,
+            PublishErrorKind,
+        },
+        stream::{Config, ConsumerErrorKind, DiscardPolicy, RetentionPolicy, StorageType, Stream},
     },
 };
 use async_trait::async_trait;
 use chrono::DateTime;
 use futures::{StreamExt as _, TryStreamExt as _};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     Bus, BusError, ConsumerSpec, ConsumerState, Delivery, Message, StreamSpec, StreamState, Subscription,
@@ -30,9 +33,14 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const IN_FLIGHT: usize = 256;
 /// After the first message of a request, how long to wait for company.
 const COMPANY: Duration = Duration::from_millis(2);
+/// How much later than asked the end of a request may arrive.
+const GRACE: Duration = Duration::from_secs(1);
 /// How long the broker remembers message ids; never the only guard against duplicates.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 const OLDEST_SERVER: (u64, u64) = (2, 9);
+/// Codes in the server's answers; they mean what they mean in HTTP.
+const NOT_FOUND: usize = 404;
+const NOT_NOW: usize = 503;
 
 /// The bus on NATS JetStream. Clones share the connection.
 #[derive(Debug, Clone)]
@@ -78,6 +86,11 @@ fn unavailable(error: impl std::fmt::Display) -> BusError {
     BusError::Unavailable(error.to_string())
 }
 
+/// Bounds what the client only hands to its connection: while that is away, it waits for room without an end.
+async fn in_time<T, E: std::fmt::Display>(work: impl Future<Output = Result<T, E>>) -> Result<T, BusError> {
+    timeout(REQUEST_TIMEOUT, work).await.map_err(unavailable)?.map_err(unavailable)
+}
+
 impl JetStreamBus {
     /// Connects to `nats://HOST:PORT`, perhaps with `/NAMESPACE`, trying for a bounded time. Once connected, the client
     /// reconnects by itself.
@@ -104,7 +117,7 @@ impl JetStreamBus {
         Ok(Self { client, context, namespace })
     }
 
-    async fn send(&self, message: &Message) -> Result<PublishAckFuture, BusError> {
+    async fn send(&self, message: &Message) -> Result<PublishAckFuture, PublishError> {
         let mut headers = HeaderMap::new();
         headers.insert(async_nats::header::NATS_MESSAGE_ID, message.id.as_str());
         for (name, value) in &message.headers {
@@ -117,7 +130,16 @@ impl JetStreamBus {
                 message.payload.clone().into(),
             )
             .await
-            .map_err(publish_error)
+    }
+
+    /// The stream as it stands now.
+    async fn stream(&self, name: &str) -> Result<Stream, BusError> {
+        self.context.get_stream(self.namespace.stream(name)).await.map_err(|error| match error.kind() {
+            GetStreamErrorKind::JetStream(error) if error.code() == NOT_FOUND => {
+                BusError::Unknown(name.to_owned())
+            }
+            _ => unavailable(crate::error::chain(&error)),
+        })
     }
 }
 
@@ -131,10 +153,25 @@ fn publish_error(error: PublishError) -> BusError {
     let text = crate::error::chain(&error);
     if error.kind() == PublishErrorKind::StreamNotFound {
         BusError::Unknown("a stream for the subject".to_owned())
+    } else if error.kind() == PublishErrorKind::MaxPayloadExceeded {
+        BusError::Misconfigured(text)
     } else if text.contains("maximum bytes exceeded") || text.contains("maximum messages exceeded") {
         BusError::Full
     } else {
         BusError::Unavailable(text)
+    }
+}
+
+/// What the server refuses stays refused until somebody changes its setup or ours.
+fn declare_error(error: CreateStreamError) -> BusError {
+    match error.kind() {
+        CreateStreamErrorKind::JetStream(refusal) if refusal.code() != NOT_NOW => {
+            BusError::Misconfigured(refusal.to_string())
+        }
+        CreateStreamErrorKind::InvalidStreamName | CreateStreamErrorKind::EmptyStreamName => {
+            BusError::Misconfigured(error.to_string())
+        }
+        _ => unavailable(crate::error::chain(&error)),
     }
 }
 
@@ -152,10 +189,10 @@ impl Bus for JetStreamBus {
             duplicate_window: DUPLICATE_WINDOW,
             ..Config::default()
         };
-        let existing = self.context.get_or_create_stream(wanted.clone()).await.map_err(unavailable)?;
+        let existing = self.context.get_or_create_stream(wanted.clone()).await.map_err(declare_error)?;
         let mut config = existing.cached_info().config.clone();
         if differences(&wanted, &config).is_some() {
-            config = self.context.update_stream(&wanted).await.map_err(unavailable)?.config;
+            config = self.context.update_stream(&wanted).await.map_err(declare_error)?.config;
         }
         match differences(&wanted, &config) {
             None => Ok(()),
@@ -167,27 +204,41 @@ impl Bus for JetStreamBus {
 
     async fn publish(&self, messages: &[Message]) -> Vec<Result<u64, BusError>> {
         let mut results = Vec::with_capacity(messages.len());
+        let mut is_away = false;
         for chunk in messages.chunks(IN_FLIGHT) {
             let mut acks = Vec::with_capacity(chunk.len());
             for message in chunk {
-                acks.push(self.send(message).await);
+                let ack = self.send(message).await;
+                is_away = ack.as_ref().is_err_and(|error| error.kind() == PublishErrorKind::TimedOut);
+                acks.push(ack);
+                if is_away {
+                    break;
+                }
             }
-            // Sending only hands the message over; whether it is stored is what the second future tells.
+            // Sending only hands the message over; whether it is stored is what the second future tells. One deadline
+            // for all: each for itself, a chunk without answers would take as many times as long.
+            let deadline = Instant::now() + REQUEST_TIMEOUT;
             for ack in acks {
-                results.push(match ack {
-                    Ok(ack) => ack.await.map(|ack| ack.sequence).map_err(publish_error),
-                    Err(error) => Err(error),
+                let answer = match ack {
+                    Ok(ack) => timeout_at(deadline, ack.into_future()).await,
+                    Err(error) => Ok(Err(error)),
+                };
+                is_away |= answer.is_err();
+                results.push(match answer {
+                    Ok(answer) => answer.map(|ack| ack.sequence).map_err(publish_error),
+                    Err(elapsed) => Err(unavailable(elapsed)),
                 });
             }
+            if is_away {
+                break;
+            }
         }
+        results.resize(messages.len(), Err(BusError::Unavailable("the connection is away".to_owned())));
         results
     }
 
     async fn subscribe(&self, spec: &ConsumerSpec) -> Result<Box<dyn Subscription>, BusError> {
-        let stream = self.context.get_stream(self.namespace.stream(&spec.stream)).await.map_err(|error| {
-            let is_missing = error.to_string().contains("not found");
-            if is_missing { BusError::Unknown(spec.stream.clone()) } else { unavailable(error) }
-        })?;
+        let stream = self.stream(&spec.stream).await?;
         let config = pull::Config {
             durable_name: Some(spec.name.clone()),
             deliver_policy: DeliverPolicy::All,
@@ -199,21 +250,25 @@ impl Bus for JetStreamBus {
             max_ack_pending: i64::from(spec.max_in_flight),
             ..pull::Config::default()
         };
-        let consumer = stream.create_consumer(config).await.map_err(unavailable)?;
+        let consumer = stream.create_consumer(config).await.map_err(|error| match error.kind() {
+            ConsumerErrorKind::JetStream(refusal) if refusal.code() == NOT_FOUND => {
+                BusError::Unknown(spec.stream.clone())
+            }
+            ConsumerErrorKind::JetStream(refusal) if refusal.code() != NOT_NOW => {
+                BusError::Misconfigured(format!("consumer {}: {refusal}", spec.name))
+            }
+            _ => unavailable(crate::error::chain(&error)),
+        })?;
         let (client, namespace) = (self.client.clone(), self.namespace.clone());
         Ok(Box::new(JetStreamSubscription { client, namespace, consumer, open: None }))
     }
 
     async fn stream_state(&self, name: &str) -> Result<StreamState, BusError> {
-        let mut stream = self.context.get_stream(self.namespace.stream(name)).await.map_err(|error| {
-            if error.to_string().contains("not found") {
-                BusError::Unknown(name.to_owned())
-            } else {
-                unavailable(error)
-            }
-        })?;
+        let stream = self.stream(name).await?;
+        let info = stream.cached_info();
+        // After the stream's own state: what was published up to then, a consumer without anything left has settled. The
+        // other way round, what came in between would count as settled, and be purged.
         let consumers: Vec<_> = stream.consumers().try_collect().await.map_err(unavailable)?;
-        let info = stream.info().await.map_err(unavailable)?;
         let last_sequence = info.state.last_sequence;
         let stored_at = info.state.last_timestamp.unix_timestamp_nanos() / 1_000;
         let last_stored_at = i64::try_from(stored_at)
@@ -239,18 +294,14 @@ impl Bus for JetStreamBus {
     }
 
     async fn purge(&self, stream: &str, sequence: u64) -> Result<(), BusError> {
-        let stream = self.context.get_stream(self.namespace.stream(stream)).await.map_err(unavailable)?;
+        let stream = self.stream(stream).await?;
         // The sequence given to the server is the first that stays.
         stream.purge().sequence(sequence + 1).await.map_err(unavailable)?;
         Ok(())
     }
 
     async fn ping(&self) -> Result<(), BusError> {
-        timeout(REQUEST_TIMEOUT, self.context.query_account())
-            .await
-            .map_err(unavailable)?
-            .map(|_| ())
-            .map_err(unavailable)
+        in_time(self.context.query_account()).await.map(|_| ())
     }
 }
 
@@ -279,7 +330,7 @@ struct JetStreamSubscription {
 }
 
 impl JetStreamSubscription {
-    fn deliver(&self, message: &jetstream::Message) -> Result<Delivery, BusError> {
+    fn deliver(&self, message: &jetstream::Message) -> Delivery {
         let attempt = message.info().map_or(1, |info| u32::try_from(info.delivered).unwrap_or(1));
         let token = message.reply.as_ref().map(ToString::to_string).unwrap_or_default();
         let mut headers = Vec::new();
@@ -296,45 +347,55 @@ impl JetStreamSubscription {
         let message = &message.message;
         let subject = self.namespace.without(&message.subject).to_owned();
         let message = Message { subject, id, headers, payload: message.payload.to_vec() };
-        Ok(Delivery { message, token, attempt })
+        Delivery { message, token, attempt }
     }
 
     async fn settle(&self, tokens: &[String], word: String) -> Result<(), BusError> {
-        for token in tokens {
-            self.client.publish(token.clone(), word.clone().into()).await.map_err(unavailable)?;
-        }
-        Ok(())
+        in_time(async {
+            for token in tokens {
+                self.client.publish(token.clone(), word.clone().into()).await?;
+            }
+            self.client.flush().await?;
+            Ok::<_, async_nats::Error>(())
+        })
+        .await
     }
 }
 
 #[async_trait]
 impl Subscription for JetStreamSubscription {
     async fn fetch(&mut self, max: usize, wait: Duration) -> Result<Vec<Delivery>, BusError> {
-        let open = match self.open.take() {
-            Some(open) => open,
-            None => {
-                self.consumer.batch().max_messages(max).expires(wait).messages().await.map_err(unavailable)?
-            }
-        };
-        // Kept in `self` while waiting, so that a caller who stops waiting loses nothing.
-        self.open = Some(open);
+        let deadline = Instant::now() + wait;
         let mut deliveries = Vec::new();
-        let mut patience = wait + REQUEST_TIMEOUT;
         while deliveries.len() < max {
-            let Some(open) = &mut self.open else { break };
-            match timeout(patience, open.next()).await {
-                Ok(Some(Ok(message))) => {
-                    deliveries.push(self.deliver(&message)?);
-                    patience = COMPANY;
+            let patience = if deliveries.is_empty() {
+                // A server that is there ends the request by itself, on time.
+                deadline.saturating_duration_since(Instant::now()) + GRACE
+            } else {
+                COMPANY
+            };
+            // Kept in `self` while waiting, so that a caller who stops waiting loses nothing.
+            let next = match &mut self.open {
+                Some(open) => timeout(patience, open.next()).await,
+                None if !deliveries.is_empty() => break,
+                None => {
+                    let remaining = deadline.saturating_duration_since(Instant::now());
+                    if remaining.is_zero() {
+                        break;
+                    }
+                    let request = self.consumer.batch().max_messages(max).expires(remaining);
+                    self.open = Some(in_time(request.messages()).await?);
+                    continue;
                 }
+            };
+            match next {
+                Ok(Some(Ok(message))) => deliveries.push(self.deliver(&message)),
                 Ok(Some(Err(error))) => {
                     self.open = None;
                     return if deliveries.is_empty() { Err(unavailable(error)) } else { Ok(deliveries) };
                 }
-                Ok(None) => {
-                    self.open = None;
-                    break;
-                }
+                // The request has ended, perhaps one that an earlier call began.
+                Ok(None) => self.open = None,
                 Err(_) => break,
             }
         }

@@ -7,24 +7,24 @@ use qm_messaging::bus::{BusError, Delivery, Subscription};
 
 use crate::side::{Side, WAIT, consumer, message, sides};
 
-async fn publish(side: &Side, subject: &str, ids: &[&str]) {
+pub(crate) async fn publish(side: &Side, subject: &str, ids: &[&str]) {
     let messages: Vec<_> = ids.iter().map(|id| message(subject, id)).collect();
     for result in side.bus.publish(&messages).await {
         result.unwrap();
     }
 }
 
-fn ids(deliveries: &[Delivery]) -> Vec<&str> {
+pub(crate) fn ids(deliveries: &[Delivery]) -> Vec<&str> {
     deliveries.iter().map(|delivery| delivery.message.id.as_str()).collect()
 }
 
-async fn ack(subscription: &mut Box<dyn Subscription>, deliveries: &[Delivery]) {
+pub(crate) async fn ack(subscription: &mut Box<dyn Subscription>, deliveries: &[Delivery]) {
     let tokens: Vec<_> = deliveries.iter().map(|delivery| delivery.token.clone()).collect();
     subscription.ack(&tokens).await.unwrap();
 }
 
 /// Takes until `count` have come or the time is up.
-async fn take(subscription: &mut Box<dyn Subscription>, count: usize) -> Vec<Delivery> {
+pub(crate) async fn take(subscription: &mut Box<dyn Subscription>, count: usize) -> Vec<Delivery> {
     let mut taken = Vec::new();
     let deadline = tokio::time::Instant::now() + WAIT;
     while taken.len() < count && tokio::time::Instant::now() < deadline {
@@ -53,14 +53,18 @@ async fn a_consumer_gets_what_its_filter_says() {
         publish(&side, "qm.order.placed", &["a"]).await;
         publish(&side, "qm.order.cancelled", &["b"]).await;
         publish(&side, "qm.item.changed", &["c"]).await;
+        publish(&side, "qm.order.line.held", &["d"]).await;
         for (name, filter, wanted) in [
             ("exact", "qm.order.cancelled", vec!["b"]),
             ("star", "qm.order.*", vec!["a", "b"]),
-            ("rest", "qm.order.>", vec!["a", "b"]),
+            ("middle", "qm.*.placed", vec!["a"]),
+            ("rest", "qm.order.>", vec!["a", "b", "d"]),
         ] {
             let mut subscription = side.bus.subscribe(&consumer(name, filter)).await.unwrap();
             let deliveries = take(&mut subscription, wanted.len()).await;
             assert_eq!(ids(&deliveries), wanted, "{filter}");
+            let more = subscription.fetch(10, Duration::from_millis(100)).await.unwrap();
+            assert!(more.is_empty(), "{filter}: {more:?}");
         }
     }
 }
@@ -89,9 +93,9 @@ async fn progress_outlives_the_process() {
         let mut subscription = side.bus.subscribe(&consumer("c1", "qm.order.placed")).await.unwrap();
         let both = take(&mut subscription, 2).await;
         ack(&mut subscription, &both).await;
-        // Progress is written with the next commit.
+        // Progress is written with the next commit, at the latest.
         publish(&side, "qm.order.placed", &["c"]).await;
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        side.settled("c1", 2).await;
         drop(subscription);
         let bus = side.reopened().await;
         let mut subscription = bus.subscribe(&consumer("c1", "qm.order.placed")).await.unwrap();
@@ -121,15 +125,17 @@ async fn replicas_of_a_consumer_share_the_work() {
         let names: Vec<String> = (0..40).map(|n| format!("m{n}")).collect();
         publish(&side, "qm.order.placed", &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
         let mut seen = Vec::new();
-        for _ in 0..20 {
+        for _ in 0..10 {
             for subscription in [&mut first, &mut second] {
-                let deliveries = subscription.fetch(2, Duration::from_millis(500)).await.unwrap();
+                let deliveries = subscription.fetch(2, WAIT).await.unwrap();
+                assert!(!deliveries.is_empty(), "{} of 40 came", seen.len());
                 ack(subscription, &deliveries).await;
                 seen.extend(ids(&deliveries).into_iter().map(str::to_owned));
             }
         }
         let distinct: BTreeSet<_> = seen.iter().collect();
         assert_eq!((seen.len(), distinct.len()), (40, 40), "each once");
+        assert!(second.fetch(2, Duration::from_millis(200)).await.unwrap().is_empty());
     }
 }
 
@@ -150,33 +156,76 @@ async fn a_waiting_consumer_is_woken_and_loses_nothing_when_it_stops_waiting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn concurrent_publishers_lose_nothing() {
+async fn no_more_is_handed_out_than_may_be_in_flight() {
     for side in sides().await {
-        let side = &side;
-        let publishing = (0..20).map(|publisher| async move {
-            let messages: Vec<_> =
-                (0..100).map(|n| message("qm.order.placed", &format!("p{publisher}-{n}"))).collect();
-            let results = side.bus.publish(&messages).await;
-            assert!(results.iter().all(Result::is_ok), "{results:?}");
-        });
-        join_all(publishing).await;
-        let mut subscription = side.bus.subscribe(&consumer("c1", "qm.order.placed")).await.unwrap();
-        let mut seen = BTreeSet::new();
-        while seen.len() < 2_000 {
-            let deliveries = take(&mut subscription, 250).await;
-            assert!(!deliveries.is_empty(), "{} of 2000 came", seen.len());
-            ack(&mut subscription, &deliveries).await;
-            for id in ids(&deliveries) {
-                assert!(seen.insert(id.to_owned()), "{id} came twice");
-            }
-        }
-        let state = side.bus.stream_state("QM_ORDER").await.unwrap();
-        assert_eq!(state.last_sequence, 2_000);
+        publish(&side, "qm.order.placed", &["a", "b", "c", "d", "e"]).await;
+        let mut spec = consumer("c1", "qm.order.placed");
+        (spec.max_in_flight, spec.ack_wait) = (2, Duration::from_secs(30));
+        let mut subscription = side.bus.subscribe(&spec).await.unwrap();
+        let first = take(&mut subscription, 2).await;
+        assert!(subscription.fetch(10, Duration::from_millis(200)).await.unwrap().is_empty());
+        // What waits to be tried again takes its room, or a handler that fails would load the whole stream.
+        subscription.retry_after(&[first[0].token.clone()], Duration::from_secs(30)).await.unwrap();
+        assert!(subscription.fetch(10, Duration::from_millis(200)).await.unwrap().is_empty());
+        ack(&mut subscription, &first[1..]).await;
+        let next = subscription.fetch(10, WAIT).await.unwrap();
+        assert_eq!(ids(&next), ["c"]);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_stream_refuses_until_it_is_purged() {
+async fn what_is_settled_late_does_not_come_again() {
+    for side in sides().await {
+        publish(&side, "qm.order.placed", &["a"]).await;
+        let mut spec = consumer("c1", "qm.order.placed");
+        spec.ack_wait = Duration::from_millis(300);
+        let mut subscription = side.bus.subscribe(&spec).await.unwrap();
+        let late = take(&mut subscription, 1).await;
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        ack(&mut subscription, &late).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(subscription.fetch(10, Duration::from_millis(500)).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_of_concurrent_publishers_all_come_once() {
+    for side in sides().await {
+        let spec = consumer("c1", "qm.order.placed");
+        let (bus, spec) = (&side.bus, &spec);
+        let publishing = (0..20).map(|publisher| async move {
+            for batch in 0..5 {
+                let messages: Vec<_> = (0..100)
+                    .map(|n| message("qm.order.placed", &format!("p{publisher}-{batch}-{n}")))
+                    .collect();
+                let results = bus.publish(&messages).await;
+                assert!(results.iter().all(Result::is_ok), "{results:?}");
+            }
+        });
+        // Two replicas take while it is published.
+        let taking = (0..2).map(|_| async move {
+            let mut subscription = bus.subscribe(spec).await.unwrap();
+            let mut seen = Vec::new();
+            loop {
+                let deliveries = subscription.fetch(250, Duration::from_secs(1)).await.unwrap();
+                if deliveries.is_empty() {
+                    return seen;
+                }
+                ack(&mut subscription, &deliveries).await;
+                seen.extend(deliveries.into_iter().map(|delivery| delivery.message.id));
+            }
+        });
+        let (_, seen) = tokio::join!(join_all(publishing), join_all(taking));
+        let seen = seen.concat();
+        let distinct: BTreeSet<_> = seen.iter().collect();
+        assert_eq!((seen.len(), distinct.len()), (10_000, 10_000), "each once: {}", side.url);
+        let state = side.settled("c1", 10_000).await;
+        assert_eq!((state.first_sequence, state.last_sequence), (1, 10_000));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_stream_refuses_until_what_is_settled_is_purged() {
     for side in sides().await {
         side.declare(1 << 20).await;
         let mut big = message("qm.order.placed", "big");
@@ -190,9 +239,43 @@ async fn a_full_stream_refuses_until_it_is_purged() {
             }
         };
         assert_eq!((refusal, stored), (BusError::Full, 3));
+        let mut subscription = side.bus.subscribe(&consumer("c1", "qm.order.placed")).await.unwrap();
+        let two = take(&mut subscription, 2).await;
+        ack(&mut subscription, &two).await;
+        side.settled("c1", 2).await;
         side.bus.purge("QM_ORDER", 2).await.unwrap();
         side.bus.publish(std::slice::from_ref(&big)).await.remove(0).unwrap();
-        assert_eq!(side.bus.stream_state("QM_ORDER").await.unwrap().first_sequence, 3);
+        let state = side.bus.stream_state("QM_ORDER").await.unwrap();
+        assert_eq!((state.first_sequence, state.last_sequence), (3, 4));
+        let rest = take(&mut subscription, 2).await;
+        assert_eq!(ids(&rest), ["big-2", "big-3"]);
+        side.bus.purge("QM_ORDER", 4).await.unwrap();
+        let state = side.bus.stream_state("QM_ORDER").await.unwrap();
+        assert_eq!((state.first_sequence, state.last_sequence, state.last_stored_at), (5, 4, None));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_settled_never_counts_as_settled() {
+    for side in sides().await {
+        let _subscription = side.bus.subscribe(&consumer("c1", "qm.order.placed")).await.unwrap();
+        let publishing = async {
+            for n in 0..300 {
+                publish(&side, "qm.order.placed", &[&format!("m{n}")]).await;
+            }
+        };
+        let watching = async {
+            loop {
+                // A purge up to here would drop what nobody has seen.
+                let state = side.bus.stream_state("QM_ORDER").await.unwrap();
+                let left = &state.consumers[0];
+                assert_eq!(left.ack_floor, 0, "{state:?}");
+                if left.pending == 300 {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(WAIT * 4, async { tokio::join!(publishing, watching) }).await.unwrap();
     }
 }
 
@@ -204,19 +287,30 @@ async fn what_does_not_exist_is_named() {
         let mut spec = consumer("c1", "qm.order.placed");
         spec.stream = "QM_NOTHING".to_owned();
         assert!(matches!(side.bus.subscribe(&spec).await.err(), Some(BusError::Unknown(_))));
+        assert!(matches!(side.bus.stream_state("QM_NOTHING").await, Err(BusError::Unknown(_))));
+        assert!(matches!(side.bus.purge("QM_NOTHING", 1).await, Err(BusError::Unknown(_))));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_says_what_each_consumer_has_left() {
+async fn a_stream_says_where_it_and_each_consumer_stand() {
     for side in sides().await {
+        let empty = side.bus.stream_state("QM_ORDER").await.unwrap();
+        assert_eq!((empty.first_sequence, empty.last_sequence, empty.last_stored_at), (0, 0, None));
         publish(&side, "qm.order.placed", &["a", "b", "c"]).await;
+        publish(&side, "qm.item.changed", &["d"]).await;
         let mut subscription = side.bus.subscribe(&consumer("c1", "qm.order.placed")).await.unwrap();
-        let two = take(&mut subscription, 2).await;
-        ack(&mut subscription, &two[..1]).await;
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        let state = side.bus.stream_state("QM_ORDER").await.unwrap();
-        let left = state.consumers.iter().find(|consumer| consumer.name == "c1").unwrap();
-        assert_eq!((left.ack_floor, left.pending), (1, 2), "{state:?}");
+        let three = take(&mut subscription, 3).await;
+        // Out of order: "c" does not move the floor past "b".
+        ack(&mut subscription, &[three[2].clone(), three[0].clone()]).await;
+        let state = side.settled("c1", 1).await;
+        assert_eq!((state.first_sequence, state.last_sequence), (1, 4));
+        assert!(state.last_stored_at.is_some() && state.identity == empty.identity);
+        assert_eq!((state.consumers[0].ack_floor, state.consumers[0].pending), (1, 1), "{state:?}");
+        // Nothing of the rest of the stream is for this consumer.
+        ack(&mut subscription, &three[1..2]).await;
+        let state = side.settled("c1", 4).await;
+        assert_eq!((state.consumers[0].ack_floor, state.consumers[0].pending), (4, 0), "{state:?}");
+        assert_eq!(side.reopened().await.stream_state("QM_ORDER").await.unwrap().identity, state.identity);
     }
 }

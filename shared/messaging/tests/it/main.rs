@@ -4,4 +4,6 @@
 
 mod bus;
 mod consuming;
+mod in_process;
+mod jetstream;
 mod side;

@@ -4,13 +4,13 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use qm_clock::{SystemClock, SystemEntropy};
 use qm_ids::{EventId, IdGenerator};
-use qm_messaging::bus::{self, ConsumerSpec, Message, SharedBus, StreamSpec};
+use qm_messaging::bus::{self, ConsumerSpec, Message, SharedBus, StreamSpec, StreamState};
 
 pub(crate) const WAIT: Duration = Duration::from_secs(5);
 
 pub(crate) struct Side {
     pub(crate) bus: SharedBus,
-    url: String,
+    pub(crate) url: String,
     pub(crate) folder: PathBuf,
     _keep: tempfile::TempDir,
 }
@@ -45,6 +45,19 @@ impl Side {
         let subjects = vec!["qm.order.>".to_owned(), "qm.item.>".to_owned()];
         let spec = StreamSpec { name: "QM_ORDER".to_owned(), subjects, max_bytes, replicas: 1 };
         self.bus.declare_stream(&spec).await.unwrap();
+    }
+
+    /// The stream's state once the consumer has settled everything up to `sequence`.
+    pub(crate) async fn settled(&self, consumer: &str, sequence: u64) -> StreamState {
+        let deadline = tokio::time::Instant::now() + WAIT;
+        loop {
+            let state = self.bus.stream_state("QM_ORDER").await.unwrap();
+            if state.consumers.iter().any(|found| found.name == consumer && found.ack_floor >= sequence) {
+                return state;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{sequence} is not settled: {state:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// The same bus after its process was restarted.

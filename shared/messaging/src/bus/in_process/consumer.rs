@@ -79,8 +79,7 @@ impl Progress {
         let now = Instant::now();
         let mut state = self.state();
         state.bring_back(now);
-        let room = (spec.max_in_flight as usize).saturating_sub(state.in_flight.len());
-        let count = max.min(room).min(state.ready.len());
+        let count = max.min(state.room(spec)).min(state.ready.len());
         let taken: Vec<Entry> = state.ready.drain(..count).collect();
         taken
             .into_iter()
@@ -102,29 +101,21 @@ impl Progress {
         let (cursor, is_full) = {
             let state = self.state();
             // Another subscription has just read.
-            if !state.ready.is_empty() && state.in_flight.len() < spec.max_in_flight as usize {
+            if !state.ready.is_empty() && state.room(spec) > 0 {
                 return Ok(true);
             }
-            (state.cursor, !state.ready.is_empty())
+            (state.cursor, state.room(spec) == 0)
         };
         if is_full {
             return Ok(false);
         }
-        let last = {
-            let streams = shared.streams();
-            let stream = streams.get(&spec.stream).ok_or_else(|| BusError::Unknown(spec.stream.clone()))?;
-            let news = stream
-                .last_by_subject
-                .iter()
-                .any(|(subject, last)| *last > cursor && subject::matches(&spec.filter, subject));
-            if !news {
-                // Nothing up to the stream's end is for this consumer.
-                self.state().cursor = stream.last_sequence;
-                return Ok(false);
-            }
-            stream.last_sequence
-        };
-        let rows = shared.file.read(&spec.stream, &spec.filter, cursor, WINDOW).await?;
+        let (subjects, last) = shared.subjects_after(&spec.stream, &spec.filter, cursor)?;
+        if subjects.is_empty() {
+            // Nothing up to the stream's end is for this consumer.
+            self.state().cursor = last;
+            return Ok(false);
+        }
+        let rows = shared.file.read(&spec.stream, &subjects, cursor, WINDOW).await?;
         let is_all = (rows.len() as u64) < WINDOW;
         let mut state = self.state();
         state.cursor =
@@ -142,7 +133,11 @@ impl Progress {
     pub(super) fn settle(&self, tokens: &[String]) -> u64 {
         let mut state = self.state();
         for sequence in tokens.iter().filter_map(|token| token.parse::<u64>().ok()) {
-            state.in_flight.remove(&sequence);
+            if state.in_flight.remove(&sequence).is_none() {
+                // Settled late: it was about to be delivered again.
+                state.ready.retain(|entry| entry.sequence != sequence);
+                state.delayed.retain(|(_, delayed), _| *delayed != sequence);
+            }
         }
         // Room for more in flight.
         self.arrived.notify_waiters();
@@ -183,6 +178,11 @@ impl Progress {
 }
 
 impl State {
+    /// How many more may be handed out. What was given back counts, or giving back would load the whole stream.
+    fn room(&self, spec: &ConsumerSpec) -> usize {
+        (spec.max_in_flight as usize).saturating_sub(self.in_flight.len() + self.delayed.len())
+    }
+
     /// Makes ready again what was given back and is due, and what was not settled in time.
     fn bring_back(&mut self, now: Instant) {
         let overdue: Vec<u64> = self

@@ -7,27 +7,24 @@ use qm_clock::SharedClock;
 use qm_database::{Database, DatabaseOptions, Tx};
 use sea_orm::{ConnectionTrait as _, DatabaseBackend, DbErr, QueryResult, Statement, Value};
 
-use super::{
-    subject,
-    writer::{Placed, size},
-};
+use super::writer::{Placed, size};
 use crate::bus::{BusError, ConsumerSpec, Message, StreamSpec};
 
-/// Rows of one insert; nine binds each.
+/// Rows of one insert; eight binds each.
 const ROWS: usize = 3_000;
 /// Rows of one delete, so that publishers do not wait long.
-const PURGE_ROWS: u64 = 5_000;
+pub(super) const PURGE_ROWS: u64 = 2_000;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS stream (
     name text PRIMARY KEY, identity text NOT NULL, subjects text NOT NULL, max_bytes integer NOT NULL,
-    last_sequence integer NOT NULL) WITHOUT ROWID;
+    last_sequence integer NOT NULL, bytes integer NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS consumer (
     stream text NOT NULL, name text NOT NULL, floor integer NOT NULL, PRIMARY KEY (stream, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS message (
-    stream text NOT NULL, sequence integer NOT NULL, subject text NOT NULL, id text NOT NULL UNIQUE,
+    stream text NOT NULL, sequence integer NOT NULL, subject text NOT NULL, id text NOT NULL,
     headers text NOT NULL, payload blob NOT NULL, size integer NOT NULL, stored_at integer NOT NULL,
-    PRIMARY KEY (stream, sequence)) WITHOUT ROWID;
+    PRIMARY KEY (stream, sequence), UNIQUE (id, stream)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS message_subject ON message (stream, subject, sequence);
 ";
 
@@ -35,6 +32,9 @@ pub(super) struct File {
     database: Database,
     clock: SharedClock,
 }
+
+/// Sequences by stream and message id.
+pub(super) type Known = HashMap<String, HashMap<String, u64>>;
 
 /// A stream as the file has it.
 pub(super) struct StoredStream {
@@ -82,11 +82,8 @@ impl File {
     }
 
     pub(super) async fn streams(&self) -> Result<Vec<StoredStream>, BusError> {
-        let statement = sql(
-            "SELECT name, identity, subjects, max_bytes, last_sequence, \
-             (SELECT sum(size) FROM message WHERE message.stream = stream.name) FROM stream",
-            [],
-        );
+        let statement =
+            sql("SELECT name, identity, subjects, max_bytes, last_sequence, bytes FROM stream", []);
         let read = |row: &QueryResult| -> Result<StoredStream, DbErr> {
             let subjects: String = row.try_get_by_index(2)?;
             Ok(StoredStream {
@@ -125,7 +122,7 @@ impl File {
             spec.subjects.join(" ").into(),
             number(spec.max_bytes),
         ];
-        let text = "INSERT INTO stream (name, identity, subjects, max_bytes, last_sequence) VALUES (?, ?, ?, ?, 0) \
+        let text = "INSERT INTO stream (name, identity, subjects, max_bytes, last_sequence, bytes) VALUES (?, ?, ?, ?, 0, 0) \
                     ON CONFLICT (name) DO UPDATE SET subjects = excluded.subjects, max_bytes = excluded.max_bytes \
                     RETURNING identity";
         let tx = self.database.begin_system().await.map_err(failed)?;
@@ -143,20 +140,25 @@ impl File {
         tx.commit().await.map_err(failed)
     }
 
-    /// Messages after a sequence, oldest first.
+    /// Messages of these subjects after a sequence, oldest first.
     pub(super) async fn read(
         &self,
         stream: &str,
-        filter: &str,
+        subjects: &[String],
         after: u64,
         limit: u64,
     ) -> Result<Vec<(u64, Message)>, BusError> {
+        // With one subject its index gives the order; with several, the plus keeps the index out, whose rows would have
+        // to be sorted for every read.
+        let column_name = if subjects.len() == 1 { "subject" } else { "+subject" };
         let text = format!(
             "SELECT sequence, subject, id, headers, payload FROM message \
-             WHERE stream = ? AND {} AND sequence > ? ORDER BY sequence LIMIT ?",
-            condition(filter)
+             WHERE stream = ? AND sequence > ? AND {column_name} IN ({}) ORDER BY sequence LIMIT ?",
+            marks(subjects.len())
         );
-        let values = [stream.into(), operand(filter), number(after), number(limit)];
+        let mut values = vec![stream.into(), number(after)];
+        values.extend(subjects.iter().map(Value::from));
+        values.push(number(limit));
         let read = |row: &QueryResult| -> Result<(u64, Message), DbErr> {
             let headers: String = row.try_get_by_index(3)?;
             let message = Message {
@@ -170,39 +172,51 @@ impl File {
         self.rows(sql(&text, values)).await?.iter().map(|row| read(row).map_err(failed)).collect()
     }
 
-    /// How many messages after a sequence match.
-    pub(super) async fn count_after(&self, stream: &str, filter: &str, after: u64) -> Result<u64, BusError> {
+    /// How many messages of these subjects there are after a sequence.
+    pub(super) async fn count_after(
+        &self,
+        stream: &str,
+        subjects: &[String],
+        after: u64,
+    ) -> Result<u64, BusError> {
         let text = format!(
-            "SELECT count(*) FROM message WHERE stream = ? AND {} AND sequence > ?",
-            condition(filter)
+            "SELECT count(*) FROM message WHERE stream = ? AND sequence > ? AND subject IN ({})",
+            marks(subjects.len())
         );
-        let rows = self.rows(sql(&text, [stream.into(), operand(filter), number(after)])).await?;
+        let mut values = vec![stream.into(), number(after)];
+        values.extend(subjects.iter().map(Value::from));
+        let rows = self.rows(sql(&text, values)).await?;
         rows.first().map_or(Ok(0), |row| column(row, 0).map_err(failed))
     }
 
-    /// The sequences of messages that are known by these ids.
-    pub(super) async fn find(&self, ids: &[&str]) -> Result<HashMap<String, u64>, BusError> {
-        let mut known = HashMap::new();
+    /// Where the messages with these ids stand.
+    pub(super) async fn find(&self, ids: &[&str]) -> Result<Known, BusError> {
+        let mut known = Known::default();
         for chunk in ids.chunks(ROWS) {
-            let marks = vec!["?"; chunk.len()].join(", ");
             let statement = sql(
-                &format!("SELECT id, sequence FROM message WHERE id IN ({marks})"),
+                &format!("SELECT stream, id, sequence FROM message WHERE id IN ({})", marks(chunk.len())),
                 chunk.iter().map(|id| Value::from(*id)),
             );
             for row in self.rows(statement).await? {
-                known.insert(row.try_get_by_index(0).map_err(failed)?, column(&row, 1).map_err(failed)?);
+                let stream: String = row.try_get_by_index(0).map_err(failed)?;
+                let id: String = row.try_get_by_index(1).map_err(failed)?;
+                known.entry(stream).or_default().insert(id, column(&row, 2).map_err(failed)?);
             }
         }
         Ok(known)
     }
 
-    /// First sequence held and when the last message was stored.
-    pub(super) async fn bounds(&self, stream: &str) -> Result<(u64, Option<DateTime<Utc>>), BusError> {
-        let text = "SELECT min(sequence), max(stored_at) FROM message WHERE stream = ?";
-        let rows = self.rows(sql(text, [stream.into()])).await?;
-        let Some(row) = rows.first() else { return Ok((0, None)) };
-        let stored_at: Option<i64> = row.try_get_by_index(1).map_err(failed)?;
-        Ok((column(row, 0).map_err(failed)?, stored_at.and_then(DateTime::from_timestamp_micros)))
+    /// First sequence held and when the last message held was stored, if any is held.
+    pub(super) async fn bounds(
+        &self,
+        stream: &str,
+    ) -> Result<Option<(u64, Option<DateTime<Utc>>)>, BusError> {
+        let text = "SELECT (SELECT min(sequence) FROM message WHERE stream = ?), stored_at FROM message \
+                    WHERE stream = ? ORDER BY sequence DESC LIMIT 1";
+        let rows = self.rows(sql(text, [stream.into(), stream.into()])).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let stored_at: i64 = row.try_get_by_index(1).map_err(failed)?;
+        Ok(Some((column(row, 0).map_err(failed)?, DateTime::from_timestamp_micros(stored_at))))
     }
 
     /// Stores messages and progress in one commit.
@@ -235,13 +249,16 @@ impl File {
             }
             tx.conn().execute_raw(sql(&text, values)).await.map_err(failed)?;
         }
-        let mut last: HashMap<&str, u64> = HashMap::new();
+        let mut grown: HashMap<&str, (u64, u64)> = HashMap::new();
         for place in placed {
-            last.insert(&place.stream, place.sequence);
+            let (last, bytes) = grown.entry(&place.stream).or_default();
+            *last = place.sequence;
+            *bytes += size(&place.message);
         }
-        for (stream, sequence) in last {
-            let text = "UPDATE stream SET last_sequence = ? WHERE name = ?";
-            tx.conn().execute_raw(sql(text, [number(sequence), stream.into()])).await.map_err(failed)?;
+        for (stream, (last, bytes)) in grown {
+            let text = "UPDATE stream SET last_sequence = ?, bytes = bytes + ? WHERE name = ?";
+            let values = [number(last), number(bytes), stream.into()];
+            tx.conn().execute_raw(sql(text, values)).await.map_err(failed)?;
         }
         for ((stream, consumer), floor) in floors {
             let text = "UPDATE consumer SET floor = max(floor, ?) WHERE stream = ? AND name = ?";
@@ -251,36 +268,25 @@ impl File {
         tx.commit().await.map_err(failed)
     }
 
-    /// Drops messages and returns the bytes that are left.
-    pub(super) async fn purge(&self, stream: &str, up_to: u64) -> Result<u64, BusError> {
-        loop {
-            let text = "DELETE FROM message WHERE stream = ? AND sequence IN \
-                        (SELECT sequence FROM message WHERE stream = ? AND sequence <= ? LIMIT ?)";
-            let values = [stream.into(), stream.into(), number(up_to), number(PURGE_ROWS)];
-            let tx = self.database.begin_system().await.map_err(failed)?;
-            let deleted = tx.conn().execute_raw(sql(text, values)).await.map_err(failed)?.rows_affected();
-            tx.commit().await.map_err(failed)?;
-            if deleted < PURGE_ROWS {
-                break;
-            }
-        }
-        let rows = self.rows(sql("SELECT sum(size) FROM message WHERE stream = ?", [stream.into()])).await?;
-        rows.first().map_or(Ok(0), |row| column(row, 0).map_err(failed))
+    /// Drops some of the messages up to a sequence and says how many there were and how many bytes they counted for.
+    /// Fewer than [`PURGE_ROWS`]: there are no more.
+    pub(super) async fn purge_some(&self, stream: &str, up_to: u64) -> Result<(u64, u64), BusError> {
+        let text = "DELETE FROM message WHERE stream = ? AND sequence IN \
+                    (SELECT sequence FROM message WHERE stream = ? AND sequence <= ? ORDER BY sequence LIMIT ?) \
+                    RETURNING size";
+        let values = [stream.into(), stream.into(), number(up_to), number(PURGE_ROWS)];
+        let tx = self.database.begin_system().await.map_err(failed)?;
+        let deleted = tx.conn().query_all_raw(sql(text, values)).await.map_err(failed)?;
+        let sizes =
+            deleted.iter().map(|row| column(row, 0)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        let freed = sizes.iter().sum();
+        let text = "UPDATE stream SET bytes = bytes - ? WHERE name = ?";
+        tx.conn().execute_raw(sql(text, [number(freed), stream.into()])).await.map_err(failed)?;
+        tx.commit().await.map_err(failed)?;
+        Ok((deleted.len() as u64, freed))
     }
 }
 
-/// The pattern as a condition on the subject, with one operand. Our patterns end in a wildcard or have none.
-fn condition(filter: &str) -> &'static str {
-    if subject::matches(filter, filter) && !filter.ends_with(['*', '>']) {
-        "subject = ?"
-    } else {
-        "subject GLOB ?"
-    }
-}
-
-fn operand(filter: &str) -> Value {
-    match filter.strip_suffix('>') {
-        Some(prefix) => format!("{prefix}*").into(),
-        None => filter.into(),
-    }
+fn marks(count: usize) -> String {
+    vec!["?"; count].join(", ")
 }

@@ -25,7 +25,7 @@ use tokio::{
 
 use self::{
     consumer::Progress,
-    file::File,
+    file::{File, PURGE_ROWS},
     writer::{Job, Writer},
 };
 use super::{
@@ -69,6 +69,19 @@ impl Shared {
     fn streams(&self) -> MutexGuard<'_, HashMap<String, Stream>> {
         // No code that holds the lock can panic half-way through a change.
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The stream's subjects that match `filter` and have a message after `after`, and the stream's last sequence.
+    fn subjects_after(&self, stream: &str, filter: &str, after: u64) -> Result<(Vec<String>, u64), BusError> {
+        let streams = self.streams();
+        let stream = streams.get(stream).ok_or_else(|| BusError::Unknown(stream.to_owned()))?;
+        let subjects = stream
+            .last_by_subject
+            .iter()
+            .filter(|(subject, last)| **last > after && subject::matches(filter, subject))
+            .map(|(subject, _)| subject.clone())
+            .collect();
+        Ok((subjects, stream.last_sequence))
     }
 }
 
@@ -151,13 +164,22 @@ impl Bus for InProcessBus {
                 stream.consumers.iter().map(|(name, progress)| (name.clone(), progress.clone())).collect();
             (stream.identity.clone(), stream.last_sequence, consumers)
         };
-        let (first_sequence, last_stored_at) = self.shared.file.bounds(name).await?;
+        let (first_sequence, last_stored_at) = match self.shared.file.bounds(name).await? {
+            Some(bounds) => bounds,
+            None if last_sequence == 0 => (0, None),
+            None => (last_sequence + 1, None),
+        };
         let mut states = Vec::with_capacity(consumers.len());
         for (consumer, progress) in consumers {
             let (cursor, outstanding, filter) = progress.position();
-            let waiting = match filter {
-                Some(filter) => self.shared.file.count_after(name, &filter, cursor).await?,
-                None => 0,
+            let subjects = match filter {
+                Some(filter) => self.shared.subjects_after(name, &filter, cursor)?.0,
+                None => Vec::new(),
+            };
+            let waiting = if subjects.is_empty() {
+                0
+            } else {
+                self.shared.file.count_after(name, &subjects, cursor).await?
             };
             states.push(ConsumerState {
                 name: consumer,
@@ -169,11 +191,18 @@ impl Bus for InProcessBus {
     }
 
     async fn purge(&self, stream: &str, sequence: u64) -> Result<(), BusError> {
-        let bytes = self.shared.file.purge(stream, sequence).await?;
-        if let Some(stream) = self.shared.streams().get_mut(stream) {
-            stream.bytes = bytes;
+        // What is stored but not yet counted is not dropped: the count would end up too low.
+        let last = self.shared.streams().get(stream).map(|stream| stream.last_sequence);
+        let last = last.ok_or_else(|| BusError::Unknown(stream.to_owned()))?;
+        loop {
+            let (count, freed) = self.shared.file.purge_some(stream, sequence.min(last)).await?;
+            if let Some(stream) = self.shared.streams().get_mut(stream) {
+                stream.bytes = stream.bytes.saturating_sub(freed);
+            }
+            if count < PURGE_ROWS {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     async fn ping(&self) -> Result<(), BusError> {
@@ -192,6 +221,7 @@ struct InProcessSubscription {
 impl Subscription for InProcessSubscription {
     async fn fetch(&mut self, max: usize, wait: Duration) -> Result<Vec<Delivery>, BusError> {
         let deadline = Instant::now() + wait;
+        let max = max.max(1);
         loop {
             // Before looking, so that what is published while we look wakes us.
             let arrived = self.progress.arrived();

@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
-use super::{Shared, subject};
+use super::{Shared, file::Known, subject};
 use crate::bus::{BusError, Message};
 
 /// Jobs in one commit at most.
@@ -87,7 +87,7 @@ impl Writer {
     }
 
     /// Where messages stand that were published before.
-    async fn known(&self, publishes: &[Publish]) -> Result<HashMap<String, u64>, BusError> {
+    async fn known(&self, publishes: &[Publish]) -> Result<Known, BusError> {
         let ids: Vec<&str> = publishes
             .iter()
             .flat_map(|(messages, _)| messages.iter().map(|message| message.id.as_str()))
@@ -96,17 +96,13 @@ impl Writer {
     }
 
     /// Gives every new message its place.
-    fn place(&self, publishes: Vec<Publish>, mut known: HashMap<String, u64>) -> (Vec<Placed>, Vec<Answer>) {
+    fn place(&self, publishes: Vec<Publish>, mut known: Known) -> (Vec<Placed>, Vec<Answer>) {
         let streams = self.shared.streams();
         let mut next: HashMap<&str, (u64, u64)> = HashMap::new();
         let (mut placed, mut answers) = (Vec::new(), Vec::new());
         for (messages, answer) in publishes {
             let mut results = Vec::with_capacity(messages.len());
             for message in messages {
-                if let Some(sequence) = known.get(&message.id) {
-                    results.push(Ok(*sequence));
-                    continue;
-                }
                 let carries = |patterns: &[String]| {
                     patterns.iter().any(|pattern| subject::matches(pattern, &message.subject))
                 };
@@ -114,6 +110,11 @@ impl Writer {
                     results.push(Err(BusError::Unknown(format!("a stream for {}", message.subject))));
                     continue;
                 };
+                let known = known.entry(stream.spec.name.clone()).or_default();
+                if let Some(sequence) = known.get(&message.id) {
+                    results.push(Ok(*sequence));
+                    continue;
+                }
                 let (last, bytes) =
                     next.entry(&stream.spec.name).or_insert((stream.last_sequence, stream.bytes));
                 let size = size(&message);
