@@ -1,0 +1,4 @@
+//! What shipping consumes and what it emits.
+
+pub mod consume;
+pub mod emit;

@@ -1,0 +1,173 @@
+//! Reports what a simulated carrier scans, as a carrier would: by a signed message, through the same door.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use qm_ids::{EventId, IdGenerator};
+use qm_runtime::CommandError;
+use reqwest::Url;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use super::{pause, pause_after_failure};
+use crate::{
+    carriers::{SignedMessage, TrackingUpdate, encode},
+    commands::{self, Context},
+    domain::{ShipmentStatus, TrackingEvent, WebhookKey},
+    store::{self, PlannedScan},
+};
+
+/// Scans reported in one message.
+const BATCH: u64 = 200;
+/// A claim of a process that died ends after this.
+const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// Reports of a scan before a person has to look at it: about three hours.
+const MAX_ATTEMPTS: i32 = 24;
+/// Longest answer that is waited for, in real time.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where messages go.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// The service's own command.
+    Here,
+    /// An HTTP address, such as the gateway's.
+    Url(Url, reqwest::Client),
+}
+
+impl Target {
+    /// Reads the configured address; empty is [`Target::Here`].
+    pub fn new(url: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        if url.is_empty() {
+            return Ok(Self::Here);
+        }
+        let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build()?;
+        Ok(Self::Url(url.parse()?, client))
+    }
+}
+
+/// Reports scans.
+#[derive(Debug, Clone)]
+pub struct ScanJob {
+    /// What verbs need.
+    pub context: Context,
+    /// Names messages.
+    pub ids: IdGenerator,
+    /// Signs messages.
+    pub key: WebhookKey,
+    /// Where messages go.
+    pub target: Target,
+}
+
+impl ScanJob {
+    /// Works until told to stop.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut is_failing = false;
+        while !shutdown.is_cancelled() {
+            let reported = async {
+                let count = self.step().await?;
+                Ok::<_, CommandError>((count, store::next_scan_due(&self.context.database).await?))
+            };
+            let goes_on = match reported.await {
+                Ok((0, next)) => {
+                    is_failing = false;
+                    pause(&*self.context.clock, next, &self.context.wake.scans, &shutdown).await
+                }
+                Ok(_) => {
+                    is_failing = false;
+                    true
+                }
+                Err(error) => {
+                    if !is_failing {
+                        warn!(error = &error as &dyn std::error::Error, "scans cannot be reported now");
+                    }
+                    is_failing = true;
+                    pause_after_failure(&shutdown).await
+                }
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    /// Reports what is due now, at most a batch. Returns how many scans that was.
+    pub async fn step(&self) -> Result<usize, CommandError> {
+        let now = self.context.clock.now();
+        let due = store::claim_due_scans(&self.context.database, now, now + LEASE, BATCH).await?;
+        let count = due.len();
+        let mut by_carrier: std::collections::BTreeMap<String, Vec<PlannedScan>> = <_>::default();
+        for scan in due {
+            by_carrier.entry(scan.carrier.clone()).or_default().push(scan);
+        }
+        for (carrier, scans) in by_carrier {
+            let outcome = self.report(&carrier, &scans).await;
+            self.record(scans, outcome).await?;
+        }
+        Ok(count)
+    }
+
+    async fn report(&self, carrier: &str, scans: &[PlannedScan]) -> Result<(), String> {
+        let updates: Vec<_> = scans.iter().filter_map(update).collect();
+        let body = encode(&updates).map_err(|error| error.to_string())?;
+        let id = self.ids.next::<EventId>().to_string();
+        let timestamp = self.context.clock.now().timestamp().to_string();
+        let signature = self.key.sign(&id, &timestamp, &body).ok_or("the key cannot sign")?;
+        match &self.target {
+            Target::Here => {
+                let message =
+                    SignedMessage { id: &id, timestamp: &timestamp, signature: &signature, body: &body };
+                let received = commands::receive_tracking(&self.context, carrier, &message).await;
+                received.map(|_| ()).map_err(|error| error.to_string())
+            }
+            Target::Url(url, client) => {
+                let request = client
+                    .post(url.clone())
+                    .header("content-type", "application/json")
+                    .header("webhook-id", id)
+                    .header("webhook-timestamp", timestamp)
+                    .header("webhook-signature", signature)
+                    .body(body);
+                let response = request.send().await.map_err(|error| qm_runtime::with_causes(&error))?;
+                let status = response.status();
+                if status.is_success() { Ok(()) } else { Err(format!("answered {status}")) }
+            }
+        }
+    }
+
+    /// Forgets what was reported; plans the rest anew, each time later.
+    async fn record(&self, scans: Vec<PlannedScan>, outcome: Result<(), String>) -> Result<(), CommandError> {
+        let tx = self.context.database.begin_system().await?;
+        match outcome {
+            Ok(()) => store::delete_scans(&tx, &scans).await?,
+            Err(problem) => {
+                let now = self.context.clock.now();
+                warn!(scans = scans.len(), problem, "scans were not taken, reporting them again later");
+                let again = scans.into_iter().map(|scan| {
+                    let attempts = scan.attempts.saturating_add(1);
+                    let seconds = (1_i64 << attempts.clamp(0, 10)).min(600);
+                    let due_at = (attempts < MAX_ATTEMPTS).then(|| now + TimeDelta::seconds(seconds));
+                    if due_at.is_none() {
+                        error!(scan.id = %scan.scan_id, problem, "a scan was given up");
+                    }
+                    PlannedScan { attempts, due_at, last_error: problem.clone(), ..scan }
+                });
+                store::save_scans(&tx, again.collect()).await?;
+            }
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+fn update(scan: &PlannedScan) -> Option<TrackingUpdate> {
+    Some(TrackingUpdate {
+        tracking_number: scan.tracking_number.clone(),
+        event: TrackingEvent {
+            id: scan.carrier_event_id.clone(),
+            status: ShipmentStatus::from_word(&scan.status)?,
+            description: scan.description.clone(),
+            place: scan.place.clone(),
+            occurred_at: scan.occurs_at,
+        },
+    })
+}

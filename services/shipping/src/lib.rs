@@ -1,0 +1,83 @@
+#![doc = include_str!("../README.md")]
+
+mod api;
+mod audit;
+mod carriers;
+mod commands;
+mod config;
+mod domain;
+mod events;
+mod jobs;
+mod migrations;
+mod store;
+mod wake;
+
+use std::sync::Arc;
+
+use qm_messaging::MessagingBuilder;
+use qm_proto::shipping::v1::shipping_service_server::ShippingServiceServer;
+use qm_runtime::{
+    Assembly, BuildError, Deps, ServiceDefinition, Worker, grpc::MAX_MESSAGE_BYTES, operations::Operations,
+};
+
+pub use config::Config;
+pub use migrations::Migrator;
+
+use crate::{
+    api::Api,
+    audit::Audit,
+    carriers::{Carriers, simulated::Simulated},
+    commands::Context,
+    jobs::{
+        labels,
+        scans::{ScanJob, Target},
+    },
+    wake::Wake,
+};
+
+/// The shipping service.
+#[derive(Debug)]
+pub struct ShippingService;
+
+impl ServiceDefinition for ShippingService {
+    const NAME: &'static str = "shipping";
+    const DEFAULTS: &'static str = include_str!("../config.default.toml");
+    type Config = Config;
+    type Migrator = Migrator;
+
+    async fn build(config: Config, deps: Deps) -> Result<Assembly, BuildError> {
+        let messaging = MessagingBuilder::new(
+            Self::NAME,
+            deps.database.clone(),
+            deps.bus.clone(),
+            deps.clock.clone(),
+            deps.ids.clone(),
+            &deps.entropy,
+            config.bus.messaging(),
+        );
+        let simulated = &config.simulated_carrier;
+        let context = Context {
+            database: deps.database.clone(),
+            clock: deps.clock.clone(),
+            outbox: messaging.outbox(),
+            carriers: Carriers::new(Arc::new(Simulated::new(simulated.behaviour()?))),
+            carrier_timeout: config.labels.carrier_timeout(),
+            wake: Arc::new(Wake::default()),
+        };
+        let messaging = events::consume::consume(messaging, &context).build();
+        let scans = ScanJob {
+            context: context.clone(),
+            ids: deps.ids,
+            key: simulated.key()?,
+            target: Target::new(&simulated.webhook_url)?,
+        };
+        let api = Api { context: context.clone(), label_deadline: config.labels.deadline() };
+        let audit = Audit { database: deps.database, clock: deps.clock };
+        Ok(Assembly::new(Self::NAME)
+            .serve(ShippingServiceServer::new(api).max_decoding_message_size(MAX_MESSAGE_BYTES))
+            .serve(Operations::new(audit, messaging.clone()).into_server())
+            .workers(messaging.tasks())
+            .worker(Worker::new("labels", move |shutdown| labels::run(context, shutdown)))
+            .worker(Worker::new("scans", move |shutdown| scans.run(shutdown))))
+    }
+}

@@ -1,0 +1,5 @@
+//! The shipping service as a program of its own.
+
+fn main() -> std::process::ExitCode {
+    qm_runtime::main::<qm_shipping::ShippingService>()
+}
