@@ -8,6 +8,9 @@ use qm_runtime::operations::{AuditError, Auditor, Fact, LawReport};
 
 use crate::store;
 
+/// Most due jobs of one kind that are counted.
+const MOST_DUE: u64 = 1_000;
+
 /// Audits inventory's own books.
 #[derive(Debug, Clone)]
 pub struct Audit {
@@ -28,7 +31,10 @@ impl Auditor for Audit {
             "law 4: allocated is what live reservations claim, soft_reserved what holds claim",
         );
         store::check_claims(&self.database, tenant, |holds, row| claims.check(holds, || row)).await?;
-        Ok(vec![ledger, oversell, claims])
+        let mut ends =
+            LawReport::new("reservation_ends", "law 4: a reservation is live as long as it claims something");
+        store::check_live(&self.database, tenant, |holds, row| ends.check(holds, || row)).await?;
+        Ok(vec![ledger, oversell, claims, ends])
     }
 
     async fn list_facts(&self, set: &str, after: &str, limit: usize) -> Result<Vec<Fact>, AuditError> {
@@ -39,6 +45,8 @@ impl Auditor for Audit {
     }
 
     async fn jobs_due(&self) -> Result<u64, AuditError> {
-        Ok(store::due_holds(&self.database, self.clock.now(), 1_000).await?.len() as u64)
+        let holds = store::due_holds(&self.database, self.clock.now(), MOST_DUE).await?.len();
+        let reviews = store::waiting_reviews(&self.database, MOST_DUE).await?.len();
+        Ok((holds + reviews) as u64)
     }
 }

@@ -10,6 +10,8 @@ mod jobs;
 mod migrations;
 mod store;
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use qm_messaging::MessagingBuilder;
 use qm_proto::inventory::v1::inventory_service_server::InventoryServiceServer;
@@ -47,6 +49,7 @@ impl ServiceDefinition for InventoryService {
             ids: deps.ids,
             outbox: messaging.outbox(),
             hold_for: TimeDelta::milliseconds(config.holds.ttl_ms),
+            reviews: Arc::default(),
         };
         let messaging = events::consume::consume(messaging, &context).build();
         let api = Api::new(deps.database.clone(), context.clone());
@@ -56,8 +59,12 @@ impl ServiceDefinition for InventoryService {
             .serve(InventoryServiceServer::new(api).max_decoding_message_size(MAX_MESSAGE_BYTES))
             .serve(Operations::new(audit, messaging.clone()).into_server())
             .workers(messaging.tasks())
-            .worker(Worker::new("expire-holds", move |shutdown| {
-                jobs::expire_holds(context, database, shutdown)
+            .worker(Worker::new("expire-holds", {
+                let (context, database) = (context.clone(), database.clone());
+                move |shutdown| jobs::expire_holds(context, database, shutdown)
+            }))
+            .worker(Worker::new("review-stock", move |shutdown| {
+                jobs::review_stock(context, database, shutdown)
             })))
     }
 }

@@ -36,6 +36,7 @@ impl Auditor for Audit {
     }
 
     async fn jobs_due(&self) -> Result<u64, AuditError> {
-        Ok(store::overdue(&self.database, self.clock.now(), 1_000).await?.len() as u64)
+        let overdue = store::overdue(&self.database, self.clock.now(), 1_000).await?.len();
+        Ok((overdue + store::unserved(&self.database, 1_000).await?.len()) as u64)
     }
 }

@@ -57,6 +57,10 @@ impl ServiceDefinition for OrderService {
             .serve(OrderServiceServer::new(api).max_decoding_message_size(MAX_MESSAGE_BYTES))
             .serve(Operations::new(audit, messaging.clone()).into_server())
             .workers(messaging.tasks())
+            .worker({
+                let (context, database) = (context.clone(), database.clone());
+                Worker::new("wake", move |shutdown| jobs::wake(context, database, shutdown))
+            })
             .worker(Worker::new("sweep", move |shutdown| jobs::sweep(context, database, shutdown))))
     }
 }

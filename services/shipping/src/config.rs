@@ -7,9 +7,10 @@ use qm_runtime::config::{
     AdminConfig, BusConfig, ConfigError, DatabaseConfig, GrpcConfig, HostConfig, PeersConfig, RuntimeConfig,
     Secret, ServiceConfig, ShutdownConfig, TelemetryConfig, require,
 };
+use qm_standard_webhooks::WebhookSecret;
 use serde::Deserialize;
 
-use crate::{carriers::simulated::Behaviour, domain::WebhookKey, jobs::scans::Target};
+use crate::{carriers::simulated::Behaviour, jobs::scans::Target};
 
 /// See `config.default.toml`, which documents every key.
 #[derive(Debug, Clone, Deserialize)]
@@ -77,18 +78,16 @@ impl LabelConfig {
 }
 
 impl SimulatedConfig {
-    /// The key that signs its messages.
-    pub fn key(&self) -> Result<WebhookKey, ConfigError> {
-        WebhookKey::parse(self.webhook_secret.expose()).ok_or_else(|| {
-            let expected = "expected whsec_ and the base64 of 24 to 64 bytes";
-            ConfigError::new("simulated_carrier.webhook_secret", expected)
-        })
+    /// What it signs its messages with.
+    pub fn secret(&self) -> Result<WebhookSecret, ConfigError> {
+        WebhookSecret::parse(self.webhook_secret.expose())
+            .map_err(|error| ConfigError::new("simulated_carrier.webhook_secret", error.to_string()))
     }
 
     /// Its behaviour.
     pub fn behaviour(&self) -> Result<Behaviour, ConfigError> {
         Ok(Behaviour {
-            key: self.key()?,
+            secret: self.secret()?,
             in_transit_after: TimeDelta::milliseconds(self.in_transit_after_ms),
             out_for_delivery_after: TimeDelta::milliseconds(self.out_for_delivery_after_ms),
             delivered_after: TimeDelta::milliseconds(self.delivered_after_ms),
@@ -104,7 +103,7 @@ impl SimulatedConfig {
         /// A year: no parcel takes longer.
         const LONGEST_MS: i64 = 366 * 24 * 60 * 60 * 1_000;
         let key = |name: &str| format!("simulated_carrier.{name}");
-        self.key()?;
+        self.secret()?;
         let is_url = Target::new(&self.webhook_url).is_ok();
         require(is_url, &key("webhook_url"), "expected http(s)://… or nothing")?;
         let is_time = (1..=LONGEST_MS).contains(&self.in_transit_after_ms);

@@ -68,7 +68,7 @@ impl ServiceDefinition for ShippingService {
         let scans = ScanJob {
             context: context.clone(),
             ids: deps.ids,
-            key: simulated.key()?,
+            secret: simulated.secret()?,
             target: Target::new(&simulated.webhook_url)?,
         };
         let api = Api { context: context.clone(), label_deadline: config.labels.deadline() };

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use qm_clock::SharedClock;
 use qm_database::{Database, MAX_TRIES, Retryable as _, TenantSet, Tx};
 use qm_proto::events::Event;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{Span, debug, error, info, info_span, warn};
 
@@ -21,6 +22,11 @@ const BATCH: usize = 256;
 const FETCH_WAIT: Duration = Duration::from_secs(2);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(10);
+/// Longest pause between two batches while a dependency is down, as so many doublings of the first: 3.2 s.
+const MAX_DOUBLINGS: u32 = 5;
+/// A batch has this part of the time in which a delivery must be settled: a delivery may have to wait for the batch before
+/// its own, and settling takes time, too (see `MessagingOptions::ack_wait`).
+const HANDLING_SHARE: u32 = 3;
 /// Failures of one event on its own before it is set aside.
 const MAX_FAILURES: u32 = 5;
 /// Events whose failures are remembered; beyond that the count starts over, which only delays a dead letter.
@@ -101,6 +107,8 @@ struct Taken<P> {
 struct Settlement {
     done: Vec<String>,
     again: Vec<(Duration, Vec<String>)>,
+    /// True when time ran out before all was handled.
+    was_cut_off: bool,
 }
 
 #[async_trait]
@@ -152,15 +160,19 @@ impl<P: Payload, H: Handler<P>> TypedConsumer<P, H> {
         shutdown: &CancellationToken,
     ) -> Result<(), BusError> {
         let mut unavailable_for: u32 = 0;
+        let mut size = BATCH;
         loop {
             let deliveries = tokio::select! {
-                deliveries = subscription.fetch(BATCH, FETCH_WAIT) => deliveries?,
+                deliveries = subscription.fetch(size, FETCH_WAIT) => deliveries?,
                 () = shutdown.cancelled() => return Ok(()),
             };
             if deliveries.is_empty() {
                 continue;
             }
+            let taken = deliveries.len();
             let settlement = self.handle(deliveries, failures).await;
+            // Halved at once and grown slowly, so that what cannot be done in time is rarely begun.
+            size = if settlement.was_cut_off { (taken / 2).max(1) } else { (size + 1).min(BATCH) };
             // Not inside a select: what was applied is settled also while shutting down.
             if !settlement.done.is_empty() {
                 subscription.ack(&settlement.done).await?;
@@ -170,8 +182,11 @@ impl<P: Payload, H: Handler<P>> TypedConsumer<P, H> {
                 subscription.retry_after(&tokens, delay).await?;
             }
             // With nothing done and everything given back, a dependency is down: slow down.
-            unavailable_for =
-                if waits && settlement.done.is_empty() { (unavailable_for + 1).min(6) } else { 0 };
+            unavailable_for = if waits && settlement.done.is_empty() {
+                (unavailable_for + 1).min(MAX_DOUBLINGS)
+            } else {
+                0
+            };
             if unavailable_for > 0 {
                 tokio::select! {
                     () = tokio::time::sleep(FIRST_BACKOFF * 2_u32.pow(unavailable_for)) => {}
@@ -183,6 +198,8 @@ impl<P: Payload, H: Handler<P>> TypedConsumer<P, H> {
 
     /// Applies a batch, split as far as it takes for every event to be applied, given back or set aside.
     async fn handle(&self, deliveries: Vec<Delivery>, failures: &mut HashMap<String, u32>) -> Settlement {
+        let handling_time = self.spec.ack_wait / HANDLING_SHARE;
+        let deadline = Instant::now() + handling_time;
         let mut settlement = Settlement::default();
         let mut batch = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
@@ -200,7 +217,14 @@ impl<P: Payload, H: Handler<P>> TypedConsumer<P, H> {
                 continue;
             }
             let tokens = |part: &[Taken<P>]| part.iter().map(|taken| taken.delivery.token.clone()).collect();
-            match self.try_batch(&part).await {
+            // Cut off, a transaction is rolled back; if it was about to commit, the inbox knows when its events come again.
+            let Ok(outcome) = timeout_at(deadline, self.try_batch(&part)).await else {
+                warn!(consumer = %self.spec.name, events = part.len(), "not applied within {handling_time:?}, given back");
+                settlement.was_cut_off = true;
+                settlement.again.push((FIRST_BACKOFF, tokens(&part)));
+                continue;
+            };
+            match outcome {
                 Ok(()) => {
                     for taken in &part {
                         failures.remove(&taken.delivery.message.id);
@@ -336,4 +360,21 @@ impl<P: Payload, H: Handler<P>> TypedConsumer<P, H> {
 /// Says once that a consumer is at work.
 pub(crate) fn announce(spec: &ConsumerSpec) {
     info!(consumer = %spec.name, filter = %spec.filter, "consuming");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MessagingOptions;
+
+    #[test]
+    fn a_delivery_that_waits_for_the_batch_before_its_own_is_settled_in_time() {
+        let ack_wait = MessagingOptions::default().ack_wait;
+        let (handling, slowing_down) = (ack_wait / HANDLING_SHARE, FIRST_BACKOFF * 2_u32.pow(MAX_DOUBLINGS));
+        let settling = Duration::from_secs(5);
+        assert!(
+            2 * handling + slowing_down + settling < ack_wait,
+            "the numbers in the option's documentation"
+        );
+    }
 }

@@ -20,6 +20,8 @@ use crate::{
 };
 
 const ROUND: Duration = Duration::from_secs(30);
+/// After a round that failed; doubled with each that follows, up to a round.
+const FIRST_BACKOFF: Duration = Duration::from_secs(2);
 /// Messages younger than this stay on the stream, however settled: longer than the broker's window for duplicates, so
 /// that a repeated publish is still recognised.
 const KEEP_ON_STREAM: Duration = Duration::from_secs(300);
@@ -63,16 +65,29 @@ impl Maintenance {
     pub(crate) async fn run(self, shutdown: CancellationToken) {
         // (when, the stream's last sequence then), oldest first.
         let mut sightings = VecDeque::new();
+        let mut backoff = FIRST_BACKOFF;
+        let mut problem = String::new();
         loop {
             let outcome = tokio::select! {
                 outcome = self.round(&mut sightings) => outcome,
                 () = shutdown.cancelled() => return,
             };
             let pause = match outcome {
-                Ok(()) => self.round,
+                Ok(()) => {
+                    (backoff, problem) = (FIRST_BACKOFF, String::new());
+                    self.round
+                }
                 Err(error) => {
-                    warn!(stream = %self.stream.name, %error, "looking after the stream failed, trying again");
-                    Duration::from_secs(2)
+                    // Said once for each problem: a setup that is wrong stays so until somebody changes it, and meanwhile
+                    // readiness tells it.
+                    let text = error.to_string();
+                    if text != problem {
+                        warn!(stream = %self.stream.name, %error, "looking after the stream failed, trying again");
+                        problem = text;
+                    }
+                    let pause = backoff.min(self.round);
+                    backoff = (backoff * 2).min(ROUND);
+                    pause
                 }
             };
             tokio::select! {

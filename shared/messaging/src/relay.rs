@@ -14,7 +14,7 @@ use sea_orm::{
     QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, Query},
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -32,8 +32,28 @@ const POLL: Duration = Duration::from_millis(500);
 /// Age at which a row of another process is taken over. Longer than a healthy process takes to publish, so that two do
 /// not publish the same; if they do, consumers notice.
 const TAKEOVER_AGE_SECONDS: i64 = 5;
+/// Between two looks for such rows. They are rare, and a look at every wake would cost a query per commit.
+const LOOK_FOR_LEFT: Duration = Duration::from_secs(1);
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
+
+/// When rows of other processes were looked for.
+#[derive(Debug, Default)]
+struct LeftBehind {
+    looked_at: Option<Instant>,
+}
+
+impl LeftBehind {
+    /// True when it is time for another look, which then counts as taken.
+    fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        let is_due = self.looked_at.is_none_or(|looked_at| now.duration_since(looked_at) >= LOOK_FOR_LEFT);
+        if is_due {
+            self.looked_at = Some(now);
+        }
+        is_due
+    }
+}
 
 /// Publishes a service's events.
 #[derive(Clone)]
@@ -52,8 +72,9 @@ impl Relay {
     pub(crate) async fn run(self, shutdown: CancellationToken) {
         let mut backoff = FIRST_BACKOFF;
         let mut failing = false;
+        let mut left_behind = LeftBehind::default();
         loop {
-            match self.drain().await {
+            match self.drain(&mut left_behind).await {
                 Ok(published) => {
                     if failing {
                         info!(service = self.source, published, "publishing events again");
@@ -82,9 +103,11 @@ impl Relay {
         }
     }
 
-    /// Publishes everything that is ours or was left behind. Returns how many events that was.
-    pub(crate) async fn drain(&self) -> Result<usize, HandleError> {
-        self.take_over().await?;
+    /// Publishes everything that is ours, and now and then what was left behind. Returns how many events that was.
+    async fn drain(&self, left_behind: &mut LeftBehind) -> Result<usize, HandleError> {
+        if left_behind.is_due() {
+            self.take_over().await?;
+        }
         let mut published = 0;
         loop {
             let count = self.publish_batch().await?;
@@ -227,5 +250,74 @@ fn as_outbox(row: history::Model) -> outbox::Model {
         payload: row.payload,
         owner: Uuid::nil(),
         written_at: row.published_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::{DateTime, Utc};
+    use qm_clock::{Clock as _, ManualClock, SystemClock, SystemEntropy};
+    use qm_database::DatabaseOptions;
+    use qm_ids::{IdGenerator, TenantId};
+    use qm_proto::events::stream_from;
+    use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+    use super::*;
+    use crate::bus;
+
+    struct Migrator;
+
+    impl MigratorTrait for Migrator {
+        fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+            crate::migrations::migrations()
+        }
+    }
+
+    /// An event that another process wrote.
+    async fn write(relay: &Relay, ids: &IdGenerator, written_at: DateTime<Utc>) {
+        let row = outbox::Model {
+            tenant_id: ids.next::<TenantId>(),
+            event_id: ids.next(),
+            event_type: "order.placed".to_owned(),
+            aggregate_id: Uuid::nil(),
+            occurred_at: written_at,
+            trace: None,
+            payload: Vec::new(),
+            owner: Uuid::from_u128(2),
+            written_at,
+        };
+        let tx = relay.database.begin_system().await.unwrap();
+        tx.insert_many::<outbox::Entity>(vec![row]).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_another_process_left_is_looked_for_at_a_pace_however_often_the_relay_is_woken() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
+        let clock = Arc::new(ManualClock::new(SystemClock.now()));
+        let ids = IdGenerator::new(clock.clone(), Arc::new(SystemEntropy));
+        let database = Database::open(&url("order.sqlite"), &DatabaseOptions::default()).await.unwrap();
+        database.migrate::<Migrator>().await.unwrap();
+        let bus = bus::open(&url("bus.sqlite"), clock.clone()).await.unwrap();
+        let stream = stream_from("order").unwrap();
+        let subjects =
+            stream.subjects.iter().map(|subject| Envelope::subject(&format!("{subject}.>"))).collect();
+        let spec =
+            bus::StreamSpec { name: stream.name.to_owned(), subjects, max_bytes: 4 << 20, replicas: 1 };
+        bus.declare_stream(&spec).await.unwrap();
+        let owner = Uuid::from_u128(1);
+        let written = Arc::default();
+        let relay = Relay { source: "order", owner, stream, database, bus, clock: clock.clone(), written };
+        let mut left = LeftBehind::default();
+
+        write(&relay, &ids, clock.now()).await;
+        assert_eq!(relay.drain(&mut left).await.unwrap(), 0, "its own process may be about to publish it");
+        clock.advance(Duration::from_secs(10));
+        assert_eq!(relay.drain(&mut left).await.unwrap(), 0, "it has just been looked for");
+        tokio::time::sleep(LOOK_FOR_LEFT).await;
+        assert_eq!(relay.drain(&mut left).await.unwrap(), 1);
     }
 }

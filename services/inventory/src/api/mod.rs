@@ -14,7 +14,6 @@ use qm_proto::inventory::v1::{
     QueryAvailabilityResponse, RecordMovementsRequest, RecordMovementsResponse,
     inventory_service_server::InventoryService,
 };
-use qm_refusal::Refusal;
 use qm_runtime::{CommandError, grpc::tenant_of, query_failed};
 use tonic::{Request, Response, Status};
 
@@ -22,9 +21,6 @@ use crate::{
     commands::{self, Context},
     store,
 };
-
-/// Skus that one call may ask for.
-const MAX_SKUS: usize = 1_000;
 
 /// Serves inventory's own rpcs.
 #[derive(Debug, Clone)]
@@ -62,10 +58,7 @@ impl InventoryService for Api {
         request: Request<BatchGetItemsRequest>,
     ) -> Result<Response<BatchGetItemsResponse>, Status> {
         let tenant = tenant_of(&request)?;
-        let skus = request.into_inner().skus;
-        if skus.len() > MAX_SKUS {
-            return Err(Refusal::invalid("skus", "too_many", format!("must be at most {MAX_SKUS}")).into());
-        }
+        let skus = parse::skus(&request.into_inner().skus)?;
         let skus: Vec<&str> = skus.iter().map(String::as_str).collect();
         let tx = self.database.read(&TenantSet::one(tenant)).await.map_err(query_failed)?;
         let mut found: Vec<_> =

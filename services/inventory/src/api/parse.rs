@@ -16,6 +16,10 @@ use crate::{
 const STORAGE_CLASSES: &[&str] = &["ambient", "chilled", "frozen"];
 const LOCATION_KINDS: &[&str] = &["distribution_centre", "store", "supplier", "third_party", "virtual"];
 const MAX_TEXT: usize = 200;
+pub(super) const MAX_SKU: usize = 100;
+pub(super) const MAX_CODE: usize = 50;
+/// Skus that one call may ask for.
+const MAX_SKUS: usize = 1_000;
 const MAX_CLASSES: usize = 50;
 /// Far above anything real, far below where sums overflow.
 const MAX_NUMBER: i64 = 1_000_000_000;
@@ -38,6 +42,25 @@ pub(super) fn text(field: &str, text: &str, max: usize) -> Result<String, Refusa
 pub(super) fn required(field: &str, value: &str, max: usize) -> Result<String, Refusal> {
     let value = text(field, value, max)?;
     if value.is_empty() { Err(Refusal::invalid(field, "required", "must not be empty")) } else { Ok(value) }
+}
+
+/// The name of something that a filter asks for; empty for none.
+pub(super) fn filter(field: &str, name: &str, max: usize) -> Result<Option<String>, Refusal> {
+    Ok(Some(text(field, name, max)?).filter(|name| !name.is_empty()))
+}
+
+/// Skus that a caller asks for, at most a thousand.
+pub(super) fn skus(skus: &[String]) -> Result<Vec<String>, Refusal> {
+    if skus.len() > MAX_SKUS {
+        return Err(Refusal::invalid("skus", "too_many", format!("must be at most {MAX_SKUS}")));
+    }
+    skus.iter().enumerate().map(|(index, sku)| text(&format!("skus[{index}]"), sku, MAX_SKU)).collect()
+}
+
+/// Who does it, as kind and id; both are empty when the caller does not say.
+pub(super) fn actor(actor: Option<types::Actor>) -> Result<(String, String), Refusal> {
+    let actor = actor.unwrap_or_default();
+    Ok((text("actor.kind", &actor.kind, 50)?, text("actor.id", &actor.id, MAX_TEXT)?))
 }
 
 /// Refuses a list that is empty or too long.
@@ -89,7 +112,7 @@ fn item(tenant_id: TenantId, item: &proto::Item) -> Result<ItemRow, Refusal> {
     Ok(ItemRow {
         tenant_id,
         item_id: ItemId::from_uuid(Uuid::nil()),
-        sku: required("sku", &item.sku, 100)?,
+        sku: required("sku", &item.sku, MAX_SKU)?,
         name: text("name", &item.name, 500)?,
         weight_grams: number("weight_grams", item.weight_grams)?,
         length_mm: small("length_mm", item.length_mm)?,
@@ -148,7 +171,7 @@ fn location(tenant_id: TenantId, location: &proto::Location) -> Result<LocationR
     Ok(LocationRow {
         tenant_id,
         location_id: LocationId::from_uuid(Uuid::nil()),
-        code: required("code", &location.code, 50)?,
+        code: required("code", &location.code, MAX_CODE)?,
         name: text("name", &location.name, MAX_TEXT)?,
         kind: one_of("kind", &location.kind, LOCATION_KINDS)?,
         address: location
@@ -232,8 +255,8 @@ fn report(movement: &proto::NewMovement) -> Result<Report, Refusal> {
         }
     };
     Ok(Report {
-        sku: required("sku", &movement.sku, 100)?,
-        location_code: required("location_code", &movement.location_code, 50)?,
+        sku: required("sku", &movement.sku, MAX_SKU)?,
+        location_code: required("location_code", &movement.location_code, MAX_CODE)?,
         kind,
         quantity: movement.quantity,
         reason: text("reason", &movement.reason, MAX_TEXT)?,

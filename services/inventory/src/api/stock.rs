@@ -16,7 +16,7 @@ use qm_runtime::{CommandError, query_failed};
 use qm_telemetry::propagation::current_traceparent;
 use tonic::Status;
 
-use super::{Api, MAX_SKUS, convert, cursor, parse};
+use super::{Api, convert, cursor, parse};
 use crate::{
     commands,
     domain::{Cause, stock_id},
@@ -69,20 +69,18 @@ impl Api {
             let (item, location) = text.split_once('~')?;
             Some((item.parse::<ItemId>().ok()?, location.parse::<LocationId>().ok()?))
         })?;
-        if request.skus.len() > MAX_SKUS {
-            return Err(Refusal::invalid("skus", "too_many", format!("must be at most {MAX_SKUS}")).into());
-        }
+        let skus = parse::skus(&request.skus)?;
+        let code = parse::filter("location_code", &request.location_code, parse::MAX_CODE)?;
         let tx = self.database.read(&TenantSet::one(tenant)).await.map_err(query_failed)?;
         let mut filter = StockFilter { after, ..StockFilter::default() };
-        if !request.skus.is_empty() {
-            let skus: Vec<&str> = request.skus.iter().map(String::as_str).collect();
+        if !skus.is_empty() {
+            let skus: Vec<&str> = skus.iter().map(String::as_str).collect();
             let items = store::items_by_sku(&tx, tenant, &skus).await.map_err(query_failed)?;
             filter.items = Some(items.values().map(|row| row.item_id).collect());
         }
-        if !request.location_code.is_empty() {
-            let code = request.location_code.as_str();
-            let mut found = store::locations_by_code(&tx, tenant, &[code]).await.map_err(query_failed)?;
-            let Some(location) = found.remove(code) else { return Ok(ListStockResponse::default()) };
+        if let Some(code) = code {
+            let mut found = store::locations_by_code(&tx, tenant, &[&code]).await.map_err(query_failed)?;
+            let Some(location) = found.remove(&code) else { return Ok(ListStockResponse::default()) };
             filter.location = Some(location.location_id);
         }
         let mut rows = store::list_stock(&tx, &filter, limit + 1).await.map_err(query_failed)?;
@@ -109,7 +107,7 @@ impl Api {
     ) -> Result<RecordMovementsResponse, Status> {
         let reports = &parse::reports(&request.movements)?;
         let once = &OnceKey::new(tenant, "stock.record_movements", request.idempotency.as_ref())?;
-        let actor = request.actor.map(|actor| (actor.kind, actor.id)).unwrap_or_default();
+        let actor = parse::actor(request.actor)?;
         let context = &self.context;
         let cause = &Cause { actor, occurred_at: context.clock.now(), trace: current_traceparent() };
         let answer = self
@@ -149,8 +147,8 @@ impl Api {
         tenant: TenantId,
         request: ListMovementsRequest,
     ) -> Result<ListMovementsResponse, Status> {
-        let sku = parse::required("sku", &request.sku, 100)?;
-        let code = parse::required("location_code", &request.location_code, 50)?;
+        let sku = parse::required("sku", &request.sku, parse::MAX_SKU)?;
+        let code = parse::required("location_code", &request.location_code, parse::MAX_CODE)?;
         let (limit, before) = cursor::read(request.page.as_ref(), |text| text.parse().ok())?;
         let tx = self.database.read(&TenantSet::one(tenant)).await.map_err(query_failed)?;
         let mut items = store::items_by_sku(&tx, tenant, &[&sku]).await.map_err(query_failed)?;

@@ -42,7 +42,7 @@ pub async fn put_items(
 }
 
 /// Creates or replaces locations by code, and returns them in the order given. Their ids and versions are set here;
-/// their codes must differ.
+/// their codes must differ. Their stock follows in the background.
 pub async fn put_locations(
     context: &Context,
     tx: &Tx,
@@ -51,7 +51,7 @@ pub async fn put_locations(
 ) -> Result<Vec<LocationRow>, CommandError> {
     let codes: Vec<&str> = rows.iter().map(|row| row.code.as_str()).collect();
     let known = store::lock_locations(tx, tenant, &codes).await?;
-    let (mut changed, mut events) = (Vec::new(), Vec::new());
+    let (mut changed, mut events, mut reviews) = (Vec::new(), Vec::new(), Vec::new());
     for row in &mut rows {
         let old = known.get(&row.code);
         match old {
@@ -65,13 +65,27 @@ pub async fn put_locations(
             None => row.location_id = context.ids.next(),
         }
         row.version += 1;
-        if old.is_some_and(|old| old.safety_units != row.safety_units) {
-            store::set_safety(tx, tenant, row.location_id, row.safety_units).await?;
+        if let Some(old) = old {
+            let was_opened = takes_more_work(old, row);
+            if was_opened || old.safety_units != row.safety_units {
+                reviews.push(((tenant, row.location_id), was_opened));
+            }
         }
         events.push(emit::location_changed(row, context.clock.now())?);
         changed.push(row.clone());
     }
     store::save_locations(tx, changed).await?;
+    if !reviews.is_empty() {
+        store::ask_for_reviews(tx, &reviews, context.clock.now()).await?;
+        let asked = context.reviews.clone();
+        tx.after_commit(move || asked.notify_one());
+    }
     context.outbox.append(tx, events).await?;
     Ok(rows)
+}
+
+/// True when the location may be sent work that it was not sent before, so that its stock is within more orders' reach.
+fn takes_more_work(old: &LocationRow, new: &LocationRow) -> bool {
+    let ways = |row: &LocationRow| [row.active, row.can_ship, row.can_pickup];
+    new.active && ways(old).into_iter().zip(ways(new)).any(|(old, new)| new && !old)
 }

@@ -4,16 +4,21 @@ mod change;
 mod holds;
 mod masters;
 mod movements;
+mod reviews;
+
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use qm_clock::SharedClock;
 use qm_ids::IdGenerator;
 use qm_messaging::Outbox;
+use tokio::sync::Notify;
 
 pub use change::{Pick, issue, pick, release, reserve};
 pub use holds::expire_holds;
 pub use masters::{put_items, put_locations};
 pub use movements::{Report, record_movements};
+pub use reviews::review_stock;
 
 use crate::domain::Book;
 
@@ -28,6 +33,8 @@ pub struct Context {
     pub outbox: Outbox,
     /// How long stock is held for those who wait.
     pub hold_for: TimeDelta,
+    /// Woken when stock waits for a review.
+    pub reviews: Arc<Notify>,
 }
 
 impl Context {

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use qm_database::Tx;
-use qm_ids::TenantId;
+use qm_ids::{LocationId, TenantId};
 use qm_refusal::Refusal;
 use qm_runtime::CommandError;
 
 use super::Context;
 use crate::{
-    domain::{Cause, MovementKind, NewMovement, Stock},
+    domain::{Book, Cause, MovementKind, NewMovement, Stock},
     events::emit,
     store,
 };
@@ -69,9 +69,13 @@ pub async fn record_movements(
     let keys: BTreeSet<_> = rows.iter().map(Stock::key).collect();
     rows.sort_by_key(Stock::key);
     rows.dedup_by_key(|stock| stock.key());
-    store::insert_stock(tx, &rows).await?;
+    let is_new = store::insert_stock(tx, &rows).await?;
     let mut book = context.book();
+    store::lock_breakable(tx, &mut book, &keys, &movements).await?;
     store::lock_stock(tx, &mut book, &keys).await?;
+    if is_new {
+        follow_locations(tx, &mut book, locations.values().map(|row| (tenant, row.location_id))).await?;
+    }
     store::put_items(tx, &mut book, &[]).await?;
     store::put_holds(tx, &mut book).await?;
     store::put_waiting(tx, &mut book).await?;
@@ -86,4 +90,20 @@ pub async fn record_movements(
         Ok((stock, report.sku.clone(), report.location_code.clone()))
     });
     answers.collect::<Result<_, Refusal>>().map_err(Into::into)
+}
+
+/// Looks again at what locations keep back, for rows that were just made: a location that changed between the first look
+/// and their making may have been reviewed without them. Since then they hold it in place.
+async fn follow_locations(
+    tx: &Tx,
+    book: &mut Book,
+    locations: impl Iterator<Item = (TenantId, LocationId)>,
+) -> Result<(), CommandError> {
+    let locations = store::locations_by_id(tx, locations).await?;
+    let made: Vec<Stock> = book.stock().values().filter(|row| row.version == 0).cloned().collect();
+    for mut row in made {
+        row.safety = locations.get(&row.location).map_or(row.safety, |location| location.safety_units);
+        book.put_stock(row);
+    }
+    Ok(())
 }

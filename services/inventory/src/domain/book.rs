@@ -289,7 +289,22 @@ impl Book {
         taken
     }
 
-    /// The only way in which buckets change: with an entry in the ledger.
+    /// Keeps so many units of a stock row back from now on. That moves nothing, so the ledger has no entry for it.
+    pub(super) fn keep_back(&mut self, key: StockKey, safety: i64) {
+        let Some(stock) = self.stock.get_mut(&key) else { return };
+        if stock.safety != safety {
+            self.before.entry(key).or_insert_with(|| stock.available());
+            stock.safety = safety;
+            self.written.stock.insert(key);
+        }
+    }
+
+    /// All that a stock row has available counts as an increase of the verb under way.
+    pub(super) fn was_unavailable(&mut self, key: StockKey) {
+        self.before.insert(key, 0);
+    }
+
+    /// The only way in which physical units and claims change: with an entry in the ledger.
     pub(super) fn record(
         &mut self,
         key: StockKey,

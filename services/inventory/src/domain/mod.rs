@@ -8,6 +8,7 @@ mod movement;
 mod release;
 mod reservation;
 mod reserve;
+mod review;
 mod stock;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use release::Release;
 pub use reservation::{
     Leg, LegKey, LineUnits, LocationUnits, Reservation, ReservationKey, State, reservation_id,
 };
-pub use reserve::Plan;
+pub use reserve::{Plan, PlannedUnits};
+pub use review::LocationRules;
 pub use stock::{Stock, StockKey, stock_id};
 pub use wait::{Wait, WaitEntry, WaitKind};

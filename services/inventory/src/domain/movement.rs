@@ -8,7 +8,7 @@ use qm_refusal::Refusal;
 use super::{
     book::{Book, Cause, Delta},
     event::Event,
-    reservation::LegKey,
+    reservation::{LegKey, State},
     stock::StockKey,
 };
 
@@ -131,7 +131,7 @@ impl Book {
     }
 
     /// Breaks claims until no more than `sellable` units are claimed: holds first, then reservations of the lowest
-    /// priority, among those the latest planned. Returns by how much the claims of what is being picked still exceed it.
+    /// priority, among those the latest promise (none is the latest), and of equal ones the latest planned. Returns by how much the claims of what is being picked still exceed it.
     fn break_claims(&mut self, key: StockKey, sellable: i64) -> i64 {
         let Some(stock) = self.stock().get(&key) else { return 0 };
         let mut excess = stock.claims() - sellable;
@@ -167,12 +167,13 @@ impl Book {
             .filter(|leg| leg.stocked && !leg.picked && leg.open() > 0)
             .filter_map(|leg| {
                 let reservation = self.reservations().get(&(leg.tenant, leg.reservation))?;
-                let urgency = (reservation.priority, Reverse(reservation.planned_at));
-                Some((urgency, Reverse(leg.reservation), leg.key()))
+                let promise = (leg.promised.is_some(), Reverse(leg.promised));
+                let age = (Reverse(reservation.planned_at), Reverse(leg.reservation));
+                Some(((reservation.priority, promise, age), leg.key()))
             })
             .collect();
         legs.sort_unstable();
-        legs.into_iter().map(|(_, _, key)| key).collect()
+        legs.into_iter().map(|(_, key)| key).collect()
     }
 
     fn break_leg(&mut self, key: LegKey, units: i64) -> i64 {
@@ -189,7 +190,11 @@ impl Book {
             quantity: taken,
         };
         let (stock, reference) = (leg.stock_key(), leg.reservation.to_string());
+        let reservation = (leg.tenant, leg.reservation);
         self.change_leg(key, |leg| leg.broken += taken);
+        if !self.is_live(reservation) {
+            self.change_reservation(reservation, State::Broken);
+        }
         let delta = Delta { allocated: -taken, ..Delta::default() };
         self.record(stock, "release", delta, "reservation broken", &reference);
         self.tell(event);

@@ -1,6 +1,6 @@
 //! The claim of a plan: its header and its legs.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use qm_ids::{ItemId, LineId, LocationId, OrderId, PlanId, ReservationId, TenantId, derive};
 
 use super::stock::{StockKey, stock_id};
@@ -19,12 +19,14 @@ pub fn reservation_id(plan: PlanId) -> ReservationId {
 /// What became of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It was granted. Units may have lost their claim since.
+    /// Some of its units are claimed.
     Live,
     /// It was let go as a whole, perhaps before it came to be: a tombstone.
     Released,
-    /// None of its units is claimed any longer.
+    /// None of its units is claimed any longer: the last of them left, or were let go one by one.
     Ended,
+    /// None of its units is claimed any longer: the last of them lost their claim to a fact.
+    Broken,
 }
 
 impl State {
@@ -34,12 +36,13 @@ impl State {
             Self::Live => "live",
             Self::Released => "released",
             Self::Ended => "ended",
+            Self::Broken => "broken",
         }
     }
 
     /// Reads the word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Live, Self::Released, Self::Ended].into_iter().find(|state| state.word() == word)
+        [Self::Live, Self::Released, Self::Ended, Self::Broken].into_iter().find(|state| state.word() == word)
     }
 }
 
@@ -89,6 +92,8 @@ pub struct Leg {
     pub issued: i64,
     /// Units that lost their claim to a fact.
     pub broken: i64,
+    /// Local date by which its units arrive; none when nothing is promised.
+    pub promised: Option<NaiveDate>,
     /// True when its units stand in a stock row's `allocated`; false for items that are not stocked.
     pub stocked: bool,
     /// True once picking has begun: it cannot be broken any more.

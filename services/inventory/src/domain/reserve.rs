@@ -2,15 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
-use qm_ids::{OrderId, PlanId, TenantId};
+use chrono::{DateTime, NaiveDate, Utc};
+use qm_ids::{LocationId, OrderId, PlanId, TenantId};
 
 use super::{
     book::{Book, Cause, Delta},
     event::{Event, Shortage},
-    reservation::{Leg, LocationUnits, Reservation, State, reservation_id},
+    reservation::{Leg, LineUnits, Reservation, State, reservation_id},
     stock::{StockKey, stock_id},
 };
+
+/// Units that a plan gives to a location.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlannedUnits {
+    /// Where.
+    pub location: LocationId,
+    /// The units.
+    pub units: LineUnits,
+    /// Local date by which they arrive; none when nothing is promised.
+    pub promised: Option<NaiveDate>,
+}
 
 /// A plan that asks for its units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +43,7 @@ pub struct Plan {
     /// As announced, encoded.
     pub announced: Vec<u8>,
     /// The units, in the plan's order.
-    pub units: Vec<LocationUnits>,
+    pub units: Vec<PlannedUnits>,
 }
 
 impl Book {
@@ -51,7 +62,7 @@ impl Book {
             }
             return;
         }
-        let mut wanted: BTreeMap<StockKey, (LocationUnits, i64)> = BTreeMap::new();
+        let mut wanted: BTreeMap<StockKey, (PlannedUnits, i64)> = BTreeMap::new();
         for units in plan.units.iter().filter(|units| self.is_stocked(plan.tenant, units)) {
             let key = (plan.tenant, stock_id(units.units.item, units.location));
             let sum = &mut wanted.entry(key).or_insert((*units, 0)).1;
@@ -92,6 +103,7 @@ impl Book {
                 released: 0,
                 issued: 0,
                 broken: 0,
+                promised: units.promised,
                 stocked: self.is_stocked(plan.tenant, units),
                 picked: false,
             });
@@ -117,7 +129,7 @@ impl Book {
     }
 
     /// An item that we do not know has no stock, rather than needing none.
-    fn is_stocked(&self, tenant: TenantId, units: &LocationUnits) -> bool {
+    fn is_stocked(&self, tenant: TenantId, units: &PlannedUnits) -> bool {
         self.item(tenant, units.units.item).is_none_or(|facts| facts.stocked)
     }
 }

@@ -3,6 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Most units that one line is taken to wait for: far above anything real, and sums over all lines never overflow.
+const MOST_WAITING: i64 = 1_000_000_000;
+
 /// What was told of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -52,15 +55,16 @@ impl Wait {
         self.entries.sort_by_key(|entry| (entry.revision, entry.kind == WaitKind::Waits, entry.quantity));
     }
 
-    /// Units that wait now.
+    /// Units that wait now, at most [`MOST_WAITING`].
     pub fn quantity(&self) -> i64 {
         if self.entries.iter().any(|entry| entry.kind == WaitKind::Ended) {
             return 0;
         }
-        self.entries.iter().fold(0, |waiting: i64, entry| match entry.kind {
+        let waiting = self.entries.iter().fold(0, |waiting: i64, entry| match entry.kind {
             WaitKind::Waits => waiting.saturating_add(entry.quantity),
             // Cancelled units may have been elsewhere, so a wait never falls below nothing.
             _ => waiting.saturating_sub(entry.quantity).max(0),
-        })
+        });
+        waiting.min(MOST_WAITING)
     }
 }

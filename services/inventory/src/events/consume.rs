@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, pin::Pin};
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use prost::Message as _;
 use qm_database::Tx;
 use qm_ids::{ItemId, LineId, OrderId, ReservationId};
@@ -16,7 +17,7 @@ use qm_proto::{
 
 use crate::{
     commands::{self, Context, Pick},
-    domain::{Cause, Issue, LineUnits, LocationUnits, Plan, Release, WaitEntry, WaitKind},
+    domain::{Cause, Issue, LineUnits, LocationUnits, Plan, PlannedUnits, Release, WaitEntry, WaitKind},
     store::{self, Note},
 };
 
@@ -116,13 +117,21 @@ fn positive(quantity: i64, line: &str) -> Result<i64, HandleError> {
     }
 }
 
+/// An ISO 8601 date; none when it is empty.
+fn date(text: &str) -> Result<Option<NaiveDate>, HandleError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|error| HandleError::poison(format!("date {text:?}: {error}")))
+}
+
 fn plan(event: &Received<routing::Planned>) -> Result<(Plan, Cause), HandleError> {
     let planned = &event.payload;
     let mut units = Vec::new();
     for assignment in &planned.assignments {
-        let location = assignment.location_id.parse()?;
+        let (location, promised) = (assignment.location_id.parse()?, date(&assignment.promised_date)?);
         for it in &assignment.units {
-            units.push(LocationUnits { location, units: line_units(it)? });
+            units.push(PlannedUnits { location, units: line_units(it)?, promised });
         }
     }
     if units.is_empty() {

@@ -3,40 +3,40 @@
 use std::collections::{BTreeMap, HashMap};
 
 use qm_database::{Database, Result, TenantEntity, Tx};
-use qm_ids::{ReservationId, TenantId};
+use qm_ids::{ReservationId, TenantId, Uuid};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _,
     sea_query::{Cond, Expr, ValueTuple},
 };
 
-use super::entity::{movement, reservation_leg, stock, stock_hold};
-use crate::domain::StockKey;
+use super::entity::{movement, reservation, reservation_leg, stock, stock_hold};
+use crate::domain::{State, StockKey};
 
 /// Stock rows read at a time.
 const BATCH: u64 = 500;
 
-type Sums = HashMap<StockKey, Vec<i64>>;
+type Sums = HashMap<(TenantId, Uuid), Vec<i64>>;
 
-/// Sums of columns by stock row.
+/// Sums of columns by stock row or reservation.
 async fn sums<E: TenantEntity>(
     tx: &Tx,
-    stock: E::Column,
+    id: E::Column,
     columns: &[E::Column],
     filter: Cond,
-    keys: &[StockKey],
+    keys: &[(TenantId, Uuid)],
 ) -> Result<Sums> {
-    let pair = Expr::tuple([E::tenant_column().into_expr(), stock.into_expr()]);
-    let pairs = keys.iter().map(|(tenant, id)| ValueTuple::Two(tenant.as_uuid().into(), (*id).into()));
+    let pair = Expr::tuple([E::tenant_column().into_expr(), id.into_expr()]);
+    let pairs = keys.iter().map(|(tenant, key)| ValueTuple::Two(tenant.as_uuid().into(), (*key).into()));
     let mut select = tx
         .find::<E>()
         .filter(pair.in_tuples(pairs))
         .filter(filter)
         .select_only()
         .column(E::tenant_column())
-        .column(stock)
+        .column(id)
         .group_by(E::tenant_column())
-        .group_by(stock);
+        .group_by(id);
     for (index, column) in columns.iter().enumerate() {
         // PostgreSQL sums bigints as numeric.
         select = select.column_as(Expr::col(*column).sum().cast_as("bigint"), format!("sum_{index}"));
@@ -158,6 +158,49 @@ pub async fn check_claims(
         }
         match keys.last() {
             Some(last) if keys.len() as u64 == BATCH => after = Some(*last),
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// Law 4: calls `found` with each live reservation and whether it still claims something.
+pub async fn check_live(
+    database: &Database,
+    tenant: Option<TenantId>,
+    mut found: impl FnMut(bool, String) + Send,
+) -> Result<()> {
+    use reservation::Column;
+    let mut after: Option<(TenantId, ReservationId)> = None;
+    loop {
+        let tx = database.read_system().await?;
+        let mut select = tx.find::<reservation::Entity>().filter(Column::State.eq(State::Live.word()));
+        if let Some(tenant) = tenant {
+            select = select.filter(Column::TenantId.eq(tenant));
+        }
+        if let Some((tenant, id)) = after {
+            let same = Cond::all().add(Column::TenantId.eq(tenant)).add(Column::ReservationId.gt(id));
+            select = select.filter(Cond::any().add(Column::TenantId.gt(tenant)).add(same));
+        }
+        let live: Vec<(TenantId, ReservationId)> = select
+            .select_only()
+            .column(Column::TenantId)
+            .column(Column::ReservationId)
+            .order_by_asc(Column::TenantId)
+            .order_by_asc(Column::ReservationId)
+            .limit(BATCH)
+            .into_tuple()
+            .all(tx.conn())
+            .await?;
+        let keys: Vec<_> = live.iter().map(|(tenant, id)| (*tenant, id.as_uuid())).collect();
+        let open = [reservation_leg::Column::OpenUnits];
+        let id = reservation_leg::Column::ReservationId;
+        let sums = sums::<reservation_leg::Entity>(&tx, id, &open, Cond::all(), &keys).await?;
+        for (key, (_, id)) in keys.iter().zip(&live) {
+            let open = sums.get(key).and_then(|sums| sums.first()).copied().unwrap_or(0);
+            found(open > 0, format!("{id} is live, but claims nothing"));
+        }
+        match live.last() {
+            Some(last) if live.len() as u64 == BATCH => after = Some(*last),
             _ => return Ok(()),
         }
     }

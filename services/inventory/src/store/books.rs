@@ -1,6 +1,6 @@
 //! Loading a book under lock, and writing it back.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use qm_database::{Database, Error, Result, TenantEntity, Tx, keys};
@@ -78,10 +78,10 @@ pub async fn lock_stock(tx: &Tx, book: &mut Book, wanted: &BTreeSet<StockKey>) -
     Ok(())
 }
 
-/// Makes the stock rows that do not exist yet.
-pub async fn insert_stock(tx: &Tx, rows: &[Stock]) -> Result<()> {
-    tx.insert_ignore_many::<stock::Entity>(rows.iter().map(convert::stock_row).collect()).await?;
-    Ok(())
+/// Makes the stock rows that do not exist yet, and says whether there were any.
+pub async fn insert_stock(tx: &Tx, rows: &[Stock]) -> Result<bool> {
+    let rows = rows.iter().map(convert::stock_row).collect();
+    Ok(tx.insert_ignore_many::<stock::Entity>(rows).await? > 0)
 }
 
 /// Puts in what is known of the items of the book's stock rows and of `more`.
@@ -107,43 +107,74 @@ pub async fn put_holds(tx: &Tx, book: &mut Book) -> Result<()> {
     Ok(())
 }
 
-/// Puts in how many units wait for the items of the book's stock rows.
+/// Puts in how many units wait for the items of the book's stock rows: one sum each, however many orders wait.
 pub async fn put_waiting(tx: &Tx, book: &mut Book) -> Result<()> {
     use backorder_wait::Column;
-    let items = items_of(book);
-    let is_waiting = |select: Select<_>| select.filter(Column::Quantity.gt(0));
-    let rows = find_pairs::<backorder_wait::Entity>(tx, Column::ItemId, &items, is_waiting).await?;
-    let mut sums: HashMap<_, i64> = HashMap::new();
-    for row in rows {
-        let sum = sums.entry((row.tenant_id, row.item_id)).or_default();
-        *sum = sum.saturating_add(row.quantity);
-    }
-    for ((tenant, item), units) in sums {
-        book.put_waiting(tenant, item, units);
+    let items: Vec<_> = items_of(book).into_iter().collect();
+    for chunk in items.chunks(PAIRS) {
+        // PostgreSQL sums bigints as numeric.
+        let sums = tx
+            .find::<backorder_wait::Entity>()
+            .filter(is_one_of::<backorder_wait::Entity>(Column::ItemId, chunk))
+            .filter(Column::Quantity.gt(0))
+            .select_only()
+            .column(Column::TenantId)
+            .column(Column::ItemId)
+            .column_as(Expr::col(Column::Quantity).sum().cast_as("bigint"), "units")
+            .group_by(Column::TenantId)
+            .group_by(Column::ItemId);
+        for (tenant, item, units) in sums.into_tuple::<(TenantId, ItemId, i64)>().all(tx.conn()).await? {
+            book.put_waiting(tenant, item, units);
+        }
     }
     Ok(())
 }
 
-/// Puts in the claims on stock rows that these reports take below what is claimed: their open legs, and the
-/// reservations, which tell who is to go first and are not changed.
+/// Locks the reservations that these reports may break, before the stock rows are locked, as everywhere. Puts the stock
+/// rows in as they are now; they are to be locked next.
+pub async fn lock_breakable(
+    tx: &Tx,
+    book: &mut Book,
+    wanted: &BTreeSet<StockKey>,
+    reports: &[NewMovement],
+) -> Result<()> {
+    let wanted: Vec<_> = wanted.iter().copied().collect();
+    for row in tx.find_keys::<stock::Entity>(&wanted).await? {
+        book.put_stock(convert::stock(row));
+    }
+    let claiming = open_legs(tx, &short(book, reports)).await?;
+    let claiming: Vec<_> = claiming.iter().map(|leg| (leg.tenant_id, leg.reservation_id)).collect();
+    lock_reservations(tx, book, &claiming).await
+}
+
+/// Puts in the claims on the locked stock rows that these reports take below what is claimed: the reservations, which
+/// tell who is to go first, and all their legs, which tell what is left of them.
 pub async fn put_claims(tx: &Tx, book: &mut Book, reports: &[NewMovement]) -> Result<()> {
-    use reservation_leg::Column;
-    let short: BTreeSet<StockKey> = book
-        .stock()
-        .iter()
-        .filter(|(key, stock)| book.lowest(**key, reports.iter()) < stock.claims())
-        .map(|(key, _)| *key)
-        .collect();
-    let is_open = |select: Select<_>| select.filter(Column::OpenUnits.gt(0));
-    let legs = find_pairs::<reservation_leg::Entity>(tx, Column::StockId, &short, is_open).await?;
-    let headers = keys(legs.iter().map(|leg| (leg.tenant_id, leg.reservation_id)));
-    for row in tx.find_keys::<reservation::Entity>(&headers).await? {
-        book.put_reservation(convert::reservation(row)?);
-    }
-    for row in legs {
-        book.put_leg(convert::leg(row));
-    }
+    let claiming = open_legs(tx, &short(book, reports)).await?;
+    let claiming: BTreeSet<_> = claiming.iter().map(|leg| (leg.tenant_id, leg.reservation_id)).collect();
+    // Those that were granted between the two looks come late. Whoever holds one of them and waits for the stock is told of
+    // a deadlock, and starts over.
+    let late: Vec<_> =
+        claiming.iter().filter(|key| !book.reservations().contains_key(*key)).copied().collect();
+    lock_reservations(tx, book, &late).await?;
+    put_legs(tx, book, &claiming.into_iter().collect::<Vec<_>>()).await?;
     Ok(())
+}
+
+/// The stock rows that these reports take below what is claimed.
+fn short(book: &Book, reports: &[NewMovement]) -> BTreeSet<StockKey> {
+    let rows = book.stock().iter();
+    rows.filter(|(key, stock)| book.lowest(**key, reports.iter()) < stock.claims())
+        .map(|(key, _)| *key)
+        .collect()
+}
+
+async fn open_legs(tx: &Tx, stock: &BTreeSet<StockKey>) -> Result<Vec<reservation_leg::Model>> {
+    use reservation_leg::Column;
+    find_pairs::<reservation_leg::Entity>(tx, Column::StockId, stock, |select| {
+        select.filter(Column::OpenUnits.gt(0))
+    })
+    .await
 }
 
 fn items_of(book: &Book) -> BTreeSet<(TenantId, Uuid)> {

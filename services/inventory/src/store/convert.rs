@@ -90,6 +90,7 @@ pub(super) fn leg(row: reservation_leg::Model) -> Leg {
         released: row.released,
         issued: row.issued,
         broken: row.broken,
+        promised: row.promised_date,
         stocked: row.stocked,
         picked: row.picked,
     }
@@ -109,6 +110,7 @@ pub(super) fn leg_row(leg: &Leg) -> reservation_leg::Model {
         issued: leg.issued,
         broken: leg.broken,
         open_units: leg.open(),
+        promised_date: leg.promised,
         stocked: leg.stocked,
         picked: leg.picked,
     }

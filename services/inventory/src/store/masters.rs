@@ -2,14 +2,11 @@
 
 use std::collections::HashMap;
 
-use qm_database::{Error, Result, TenantEntity as _, Tx, keys};
+use qm_database::{Error, Result, Tx, keys};
 use qm_ids::{ItemId, LocationId, TenantId};
-use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    sea_query::Expr,
-};
+use sea_orm::{ColumnTrait as _, QueryFilter as _};
 
-use super::entity::{item, location, stock};
+use super::entity::{item, location};
 
 /// Items by sku.
 pub async fn items_by_sku(tx: &Tx, tenant: TenantId, skus: &[&str]) -> Result<HashMap<String, item::Model>> {
@@ -89,24 +86,6 @@ pub async fn locations_by_id(
 /// Writes new and changed locations.
 pub async fn save_locations(tx: &Tx, rows: Vec<location::Model>) -> Result<()> {
     duplicate_is_conflict(tx.upsert_many::<location::Entity>(rows).await)
-}
-
-/// Keeps `safety` units of each item back at a location from now on.
-pub async fn set_safety(tx: &Tx, tenant: TenantId, location: LocationId, safety: i64) -> Result<()> {
-    let is_there = || stock::Column::TenantId.eq(tenant).and(stock::Column::LocationId.eq(location));
-    // Locked in key order first, as everyone locks stock rows.
-    let locks = tx
-        .find::<stock::Entity>()
-        .filter(is_there())
-        .order_by_asc(stock::Entity::key_column())
-        .select_only()
-        .column(stock::Column::StockId)
-        .lock_exclusive();
-    locks.into_tuple::<qm_ids::Uuid>().all(tx.conn()).await?;
-    let update =
-        stock::Entity::update_many().col_expr(stock::Column::Safety, Expr::value(safety)).filter(is_there());
-    update.exec(tx.conn()).await?;
-    Ok(())
 }
 
 /// Another transaction made the same sku or code meanwhile: the next try finds it.

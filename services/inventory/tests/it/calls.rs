@@ -34,22 +34,6 @@ async fn an_item_that_did_not_change_is_not_told_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_location_keeps_safety_stock_back_from_the_next_question_on() {
-    for world in worlds().await {
-        world.record(world.tenant, "", &[(MovementKind::Receive, 10)]).await.unwrap();
-        let changed = inventory::Location { safety_units: 4, ..location("DC01") };
-        let request = inventory::PutLocationsRequest { locations: vec![changed] };
-        world.client.clone().put_locations(with_tenant(request, world.tenant)).await.unwrap();
-        let stored = world.locations(world.tenant).await.remove(0);
-        assert_eq!((stored.version, stored.safety_units, stored.storage_classes.len()), (2, 4, 1));
-        let request = with_tenant(inventory::ListStockRequest::default(), world.tenant);
-        let rows = world.client.clone().list_stock(request).await.unwrap().into_inner().rows;
-        assert_eq!((rows[0].safety, rows[0].available, rows[0].sku.as_str()), (4, 6, "SKU"));
-        world.stop().await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn bad_items_and_locations_are_refused_with_their_field() {
     for world in worlds().await {
         let items: [(&str, inventory::Item); 5] = [
@@ -115,6 +99,17 @@ async fn movements_take_effect_once_per_key_and_all_or_none() {
         };
         let refused = world.record_these(world.tenant, "", vec![stale.clone()]).await.unwrap_err();
         assert!(refused.starts_with("version_not_current"), "{refused}");
+        // Of two reports of one row, the second was made without knowing of the first.
+        let seen = inventory::NewMovement { expected_version: 2, ..stale.clone() };
+        let refused =
+            world.record_these(world.tenant, "", vec![seen.clone(), seen.clone()]).await.unwrap_err();
+        assert!(
+            refused.starts_with("version_not_current at Some(\"movements[1].expected_version\")"),
+            "{refused}"
+        );
+        assert_eq!(world.buckets().await, (7, 0, 0));
+        let next = inventory::NewMovement { expected_version: 3, ..seen.clone() };
+        world.record_these(world.tenant, "", vec![seen, next]).await.unwrap();
         let unknown = inventory::NewMovement { sku: "NO".to_owned(), ..stale };
         let refused = world.record_these(world.tenant, "", vec![unknown]).await.unwrap_err();
         assert!(refused.starts_with("unknown_item at Some(\"movements[0].sku\")"), "{refused}");

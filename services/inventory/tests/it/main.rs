@@ -4,5 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod calls;
+mod locations;
 mod saga;
+mod texts;
 mod world;

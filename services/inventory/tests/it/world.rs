@@ -272,6 +272,34 @@ impl World {
         }
     }
 
+    /// Waits until no job has anything left to do.
+    pub(crate) async fn until_idle(&self) {
+        let deadline = tokio::time::Instant::now() + DEADLINE;
+        loop {
+            let request = qm_proto::operations::v1::GetBacklogRequest::default();
+            let backlog = self.operations.clone().get_backlog(request).await.unwrap().into_inner();
+            if backlog.jobs_due == 0 {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{backlog:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until the stock rows are as they should be.
+    pub(crate) async fn until_rows(&self, is_so: impl Fn(&[inventory::StockRow]) -> bool) {
+        let deadline = tokio::time::Instant::now() + DEADLINE;
+        loop {
+            let request = with_tenant(inventory::ListStockRequest::default(), self.tenant);
+            let rows = self.client.clone().list_stock(request).await.unwrap().into_inner().rows;
+            if is_so(&rows) {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{rows:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     pub(crate) async fn until(&self, wanted: (i64, i64, i64)) {
         let deadline = tokio::time::Instant::now() + DEADLINE;
         while self.buckets().await != wanted {

@@ -128,6 +128,7 @@ impl NotificationService for Api {
         let rows = store::endpoints::list_deliveries(&self.database, tenant, endpoint, before, limit + 1)
             .await
             .map_err(query_failed)?;
+        let rows = rows.ok_or_else(|| Refusal::not_found("endpoint"))?;
         let (rows, next_cursor) = cursor::page(rows, limit, |row| row.delivery_id);
         Ok(Response::new(ListDeliveriesResponse {
             deliveries: rows.iter().map(convert::delivery).collect(),

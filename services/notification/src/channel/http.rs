@@ -12,10 +12,7 @@ use reqwest::{
     redirect,
 };
 
-use crate::domain::address::is_public;
-
-/// Bytes of an error kept for people.
-const MAX_ERROR: usize = 300;
+use crate::domain::{address::is_public, problem::for_people};
 
 /// Sends webhooks.
 #[derive(Debug, Clone)]
@@ -75,7 +72,7 @@ impl WebhookClient {
 
     /// Sends a webhook once.
     pub async fn send(&self, webhook: &Webhook) -> Outcome {
-        let failed = |error: String| Outcome { status: 0, error: error.chars().take(MAX_ERROR).collect() };
+        let failed = |error: String| Outcome { status: 0, error: for_people(&error) };
         let url = match Url::parse(&webhook.url) {
             Ok(url) => url,
             Err(error) => return failed(error.to_string()),

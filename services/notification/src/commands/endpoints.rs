@@ -7,9 +7,10 @@ use qm_idempotency::{OnceKey, Seen};
 use qm_ids::{EndpointId, IdGenerator, TenantId, Uuid};
 use qm_refusal::Refusal;
 use qm_runtime::CommandError;
+use qm_standard_webhooks::WebhookSecret;
 
 use crate::{
-    domain::{signature, subscription},
+    domain::subscription,
     store::{self, Endpoint},
 };
 
@@ -18,6 +19,8 @@ const MAX_ENDPOINTS: usize = 100;
 /// Patterns that an endpoint may have.
 const MAX_PATTERNS: usize = 50;
 const MAX_URL: usize = 2_000;
+/// Random bytes of a fresh secret.
+const SECRET_BYTES: usize = 32;
 
 /// An endpoint to register.
 #[derive(Debug, Clone)]
@@ -30,6 +33,10 @@ pub struct NewEndpoint {
 
 /// Checks what can be checked without asking anybody. `allow_http` is for development.
 pub fn check(new: &NewEndpoint, allow_http: bool) -> Result<(), Refusal> {
+    // Parsing would pass over some of them and write others in another way, but the text is stored as it was given.
+    if new.url.chars().any(char::is_control) {
+        return Err(Refusal::invalid("url", "malformed_url", "must not hold control characters"));
+    }
     let url = reqwest::Url::parse(&new.url)
         .map_err(|error| Refusal::invalid("url", "malformed_url", format!("is no URL: {error}")))?;
     let is_allowed = url.scheme() == "https" || (allow_http && url.scheme() == "http");
@@ -78,13 +85,14 @@ pub async fn create(
         let message = format!("a tenant may have at most {MAX_ENDPOINTS} endpoints");
         return Err(Refusal::conflict("too_many_endpoints", message).into());
     }
-    let mut secret = [0; signature::SECRET_BYTES];
+    let mut secret = [0; SECRET_BYTES];
     entropy.fill(&mut secret);
+    let secret = WebhookSecret::from_bytes(&secret).map_err(|_| Refusal::internal())?;
     let row = Endpoint {
         tenant_id: tenant,
         endpoint_id: ids.next(),
         url: new.url.clone(),
-        secret: signature::secret_text(&secret),
+        secret: secret.text(),
         event_types: new.event_types.join(" "),
         enabled: true,
         disabled_reason: String::new(),
@@ -130,6 +138,7 @@ pub async fn set_enabled(
         for delivery in &mut waiting {
             delivery.status = "failed".to_owned();
             delivery.due_at = None;
+            delivery.is_claimed = false;
             delivery.last_error = format!("the endpoint was switched off: {reason}");
         }
         store::endpoints::save_deliveries(tx, waiting).await?;

@@ -25,6 +25,8 @@ pub struct PublicEvent {
     pub data: Value,
     /// When it happened.
     pub occurred_at: DateTime<Utc>,
+    /// `traceparent` of its handling.
+    pub trace: Option<String>,
 }
 
 /// Records events in one transaction: a change each, a mail where a rule says so, a delivery per endpoint that wants it.
@@ -39,7 +41,7 @@ pub async fn record_changes(tx: &Tx, events: &[PublicEvent], now: DateTime<Utc>)
         let change = change(event, *last, now);
         messages.extend(message(event, &change.data, now));
         let wanting = endpoints.iter().filter(|endpoint| wants(endpoint, event));
-        deliveries.extend(wanting.map(|endpoint| delivery(endpoint, &change, now)));
+        deliveries.extend(wanting.map(|endpoint| delivery(endpoint, &change, event.trace.clone(), now)));
         changes.push(change);
     }
     store::changes::add(tx, changes).await?;
@@ -75,6 +77,8 @@ fn message(event: &PublicEvent, data: &str, now: DateTime<Utc>) -> Option<Messag
         attempts: 0,
         last_error: String::new(),
         due_at: Some(now),
+        is_claimed: false,
+        trace: event.trace.clone(),
         created_at: now,
         sent_at: None,
     })
@@ -85,7 +89,7 @@ fn wants(endpoint: &Endpoint, event: &PublicEvent) -> bool {
     endpoint.tenant_id == event.tenant && subscription::wants(&wanted, &event.event_type)
 }
 
-fn delivery(endpoint: &Endpoint, change: &Change, now: DateTime<Utc>) -> Delivery {
+fn delivery(endpoint: &Endpoint, change: &Change, trace: Option<String>, now: DateTime<Utc>) -> Delivery {
     Delivery {
         tenant_id: change.tenant_id,
         delivery_id: derive(change.event_id.as_uuid(), &endpoint.endpoint_id.to_string(), 0),
@@ -98,6 +102,8 @@ fn delivery(endpoint: &Endpoint, change: &Change, now: DateTime<Utc>) -> Deliver
         last_status: 0,
         last_error: String::new(),
         due_at: Some(now),
+        is_claimed: false,
+        trace,
         created_at: now,
     }
 }

@@ -22,7 +22,8 @@ pub async fn resend(
     if endpoint.is_none_or(|endpoint| !endpoint.enabled) {
         return Err(Refusal::conflict("endpoint_disabled", "the endpoint is switched off").into());
     }
-    let row = Delivery { status: "pending".to_owned(), attempts: 0, due_at: Some(now), ..row };
+    let row =
+        Delivery { status: "pending".to_owned(), attempts: 0, due_at: Some(now), is_claimed: false, ..row };
     store::endpoints::save_deliveries(tx, vec![row.clone()]).await?;
     Ok(row)
 }

@@ -2,7 +2,7 @@
 
 pub mod address;
 pub mod backoff;
+pub mod problem;
 pub mod rule;
-pub mod signature;
 pub mod subscription;
 pub mod template;

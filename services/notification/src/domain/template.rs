@@ -95,6 +95,11 @@ pub fn check(template: &Template) -> Result<(), TemplateError> {
             let problem = format!("must be at most {MAX_TEMPLATE} bytes");
             return Err(TemplateError { part, problem });
         }
+        let is_text = |it: char| !it.is_control() || matches!(it, '\n' | '\r' | '\t');
+        if !text.chars().all(is_text) {
+            let problem = "must not hold control characters other than line breaks and tabs".to_owned();
+            return Err(TemplateError { part, problem });
+        }
     }
     render(template, &example()).map(|_| ())
 }

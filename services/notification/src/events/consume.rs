@@ -55,5 +55,6 @@ fn read(event: &Received<Raw>) -> Result<PublicEvent, HandleError> {
         order: public.order,
         data: public.data,
         occurred_at: event.occurred_at,
+        trace: event.trace.clone(),
     })
 }

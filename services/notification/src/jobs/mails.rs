@@ -15,13 +15,14 @@ use qm_proto::order::v1::{BatchGetOrdersRequest, Order, OrderKey, order_service_
 use qm_runtime::grpc::{GrpcChannel, MAX_MESSAGE_BYTES};
 use qm_tracking_link::TrackingLinks;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{Instrument as _, info, warn};
 
-use super::pause;
+use super::{pause, sending};
 use crate::{
     channel::mail::{MailError, Mailer},
     domain::{
         backoff,
+        problem::for_people,
         template::{self, Context, ContextLine, Template},
     },
     store::{self, Message, TemplateRow},
@@ -113,7 +114,8 @@ impl MailJob {
         };
         let sent: Vec<Message> = stream::iter(due)
             .map(|row| async {
-                let outcome = self.send(&row, &ground).await;
+                let span = sending("send mail", row.trace.as_deref());
+                let outcome = self.send(&row, &ground).instrument(span).await;
                 after(row, outcome, self.clock.now())
             })
             .buffer_unordered(CONCURRENCY)
@@ -233,14 +235,18 @@ fn after(row: Message, outcome: Result<bool, MailError>, now: DateTime<Utc>) -> 
     let over = |status: &str, error: String| Message {
         status: status.to_owned(),
         due_at: None,
-        last_error: error,
+        last_error: for_people(&error),
         ..row.clone()
     };
     let done = match outcome {
         Ok(true) => Message { sent_at: Some(now), ..over("sent", String::new()) },
         Ok(false) => over("skipped", "the shopper has no email address".to_owned()),
         Err(error) => match backoff::mail(attempts).filter(|_| !error.is_final()) {
-            Some(wait) => Message { due_at: Some(now + wait), last_error: error.to_string(), ..row.clone() },
+            Some(wait) => Message {
+                due_at: Some(now + wait),
+                last_error: for_people(&error.to_string()),
+                ..row.clone()
+            },
             None => {
                 warn!(message.id = %row.message_id, %error, "gave a mail up");
                 over("failed", error.to_string())

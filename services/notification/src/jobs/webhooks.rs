@@ -11,14 +11,15 @@ use qm_clock::SharedClock;
 use qm_database::{Database, Result, TenantSet};
 use qm_ids::{EndpointId, TenantId};
 use qm_runtime::CommandError;
+use qm_standard_webhooks::{WebhookSecret, sign};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{Instrument as _, info, warn};
 
-use super::pause;
+use super::{pause, sending};
 use crate::{
     channel::http::{Outcome, Webhook, WebhookClient},
     commands,
-    domain::{backoff, signature},
+    domain::backoff,
     store::{self, Change, Delivery, Endpoint},
     wake::Wake,
 };
@@ -141,7 +142,10 @@ impl WebhookJob {
                 continue;
             }
             let outcome = match changes.get(&(delivery.tenant_id, delivery.position)) {
-                Some(change) => self.send(endpoint, &delivery, change, now).await,
+                Some(change) => {
+                    let span = sending("send webhook", delivery.trace.as_deref());
+                    self.send(endpoint, &delivery, change, now).instrument(span).await
+                }
                 None => Outcome { status: 0, error: "the change is no longer kept".to_owned() },
             };
             visit.succeeded = Some(outcome.is_success());
@@ -160,9 +164,10 @@ impl WebhookJob {
     ) -> Outcome {
         let body = body(change);
         let (id, timestamp) = (delivery.event_id.to_string(), now.timestamp());
-        let Some(signature) = signature::sign(&endpoint.secret, &id, timestamp, &body) else {
+        let Ok(secret) = WebhookSecret::parse(&endpoint.secret) else {
             return Outcome { status: 0, error: "the endpoint's secret is damaged".to_owned() };
         };
+        let signature = sign(&[secret], &id, timestamp, body.as_bytes());
         let outcome =
             self.client.send(&Webhook { url: endpoint.url.clone(), id, timestamp, signature, body }).await;
         info!(

@@ -5,7 +5,7 @@ use qm_database::{Database, Result, TenantSet, Tx};
 use qm_ids::{DeliveryId, EndpointId, TenantId};
 use sea_orm::{
     ColumnTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    sea_query::{LockBehavior, LockType},
+    sea_query::{Cond, LockBehavior, LockType},
 };
 
 use super::entity::{delivery, endpoint};
@@ -50,7 +50,8 @@ pub async fn save_deliveries(tx: &Tx, deliveries: Vec<delivery::Model>) -> Resul
     tx.upsert_many::<delivery::Entity>(deliveries).await
 }
 
-/// Claims deliveries that are due, longest due first: nobody else gets them before `until`.
+/// Claims deliveries that are due, longest due first: nobody else gets them before `until`. Returns them as they are to be
+/// saved again: not claimed.
 pub async fn claim(
     database: &Database,
     now: DateTime<Utc>,
@@ -68,10 +69,14 @@ pub async fn claim(
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(tx.conn())
         .await?;
-    let claimed = rows.iter().cloned().map(|row| delivery::Model { due_at: Some(until), ..row }).collect();
+    let claimed = rows
+        .iter()
+        .cloned()
+        .map(|row| delivery::Model { due_at: Some(until), is_claimed: true, ..row })
+        .collect();
     save_deliveries(&tx, claimed).await?;
     tx.commit().await?;
-    Ok(rows)
+    Ok(rows.into_iter().map(|row| delivery::Model { is_claimed: false, ..row }).collect())
 }
 
 /// Gives every waiting delivery of an endpoint up.
@@ -89,20 +94,23 @@ pub async fn lock_delivery(tx: &Tx, tenant: TenantId, id: DeliveryId) -> Result<
     Ok(tx.find_keys_for_update::<delivery::Entity>(&[(tenant, id.as_uuid())]).await?.pop())
 }
 
-/// Deliveries to an endpoint, newest first, before `before`.
+/// Deliveries to an endpoint, newest first, before `before`; none when there is no such endpoint.
 pub async fn list_deliveries(
     database: &Database,
     tenant: TenantId,
     endpoint: EndpointId,
     before: Option<DeliveryId>,
     limit: u64,
-) -> Result<Vec<delivery::Model>> {
+) -> Result<Option<Vec<delivery::Model>>> {
     let tx = database.read(&TenantSet::one(tenant)).await?;
+    if tx.find_keys::<endpoint::Entity>(&[(tenant, endpoint.as_uuid())]).await?.is_empty() {
+        return Ok(None);
+    }
     let mut select = tx.find::<delivery::Entity>().filter(delivery::Column::EndpointId.eq(endpoint));
     if let Some(before) = before {
         select = select.filter(delivery::Column::DeliveryId.lt(before));
     }
-    Ok(select.order_by_desc(delivery::Column::DeliveryId).limit(limit).all(tx.conn()).await?)
+    Ok(Some(select.order_by_desc(delivery::Column::DeliveryId).limit(limit).all(tx.conn()).await?))
 }
 
 /// When the next delivery is due.
@@ -123,11 +131,12 @@ pub async fn count_deliveries(tx: &Tx, status: &str) -> Result<u64> {
     Ok(select.count(tx.conn()).await?)
 }
 
-/// How many deliveries are due now.
+/// How many deliveries are due now or being sent.
 pub async fn count_due(tx: &Tx, now: DateTime<Utc>) -> Result<u64> {
+    let is_due = delivery::Column::DueAt.lte(now);
     let select = tx
         .find::<delivery::Entity>()
         .filter(delivery::Column::Status.eq("pending"))
-        .filter(delivery::Column::DueAt.lte(now));
+        .filter(Cond::any().add(is_due).add(delivery::Column::IsClaimed.eq(true)));
     Ok(select.count(tx.conn()).await?)
 }

@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use qm_database::{Database, Result, TenantSet, Tx};
 use qm_ids::{MessageId, OrderId, TenantId};
-use sea_orm::{ColumnTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{
+    ColumnTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    sea_query::Cond,
+};
 
 use super::entity::message::{Column, Entity, Model};
 
@@ -12,7 +15,8 @@ pub async fn add(tx: &Tx, messages: Vec<Model>) -> Result<u64> {
     tx.insert_ignore_many::<Entity>(messages).await
 }
 
-/// Claims mails that are due, longest due first: nobody else gets them before `until`.
+/// Claims mails that are due, longest due first: nobody else gets them before `until`. Returns them as they are to be
+/// saved again: not claimed.
 pub async fn claim(
     database: &Database,
     now: DateTime<Utc>,
@@ -32,10 +36,11 @@ pub async fn claim(
         )
         .all(tx.conn())
         .await?;
-    let claimed = rows.iter().cloned().map(|row| Model { due_at: Some(until), ..row }).collect();
+    let claimed =
+        rows.iter().cloned().map(|row| Model { due_at: Some(until), is_claimed: true, ..row }).collect();
     tx.upsert_many::<Entity>(claimed).await?;
     tx.commit().await?;
-    Ok(rows)
+    Ok(rows.into_iter().map(|row| Model { is_claimed: false, ..row }).collect())
 }
 
 /// Writes what became of mails.
@@ -88,8 +93,9 @@ pub async fn count(tx: &Tx, tenant: Option<TenantId>, status: Option<&str>) -> R
     Ok(select.count(tx.conn()).await?)
 }
 
-/// How many mails are due now.
+/// How many mails are due now or being sent.
 pub async fn count_due(tx: &Tx, now: DateTime<Utc>) -> Result<u64> {
-    let select = tx.find::<Entity>().filter(Column::Status.eq("pending")).filter(Column::DueAt.lte(now));
+    let is_due_or_claimed = Cond::any().add(Column::DueAt.lte(now)).add(Column::IsClaimed.eq(true));
+    let select = tx.find::<Entity>().filter(Column::Status.eq("pending")).filter(is_due_or_claimed);
     Ok(select.count(tx.conn()).await?)
 }

@@ -8,6 +8,7 @@ use std::sync::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
+    sync::watch,
 };
 
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub(crate) struct Request {
 pub(crate) struct Receiver {
     pub(crate) url: String,
     pub(crate) answer: Arc<AtomicU16>,
+    /// While false, it takes requests and does not answer.
+    pub(crate) answers: watch::Sender<bool>,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
@@ -30,9 +33,11 @@ impl Receiver {
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let (answer, requests) = (Arc::new(AtomicU16::new(200)), Arc::new(Mutex::new(Vec::new())));
         let (status, seen) = (answer.clone(), requests.clone());
+        let answers = watch::Sender::new(true);
+        let is_open = answers.subscribe();
         tokio::spawn(async move {
             while let Ok((mut socket, _)) = listener.accept().await {
-                let (status, seen) = (status.clone(), seen.clone());
+                let (status, seen, mut is_open) = (status.clone(), seen.clone(), is_open.clone());
                 tokio::spawn(async move {
                     let mut text = String::new();
                     let mut buffer = [0; 4096];
@@ -47,6 +52,9 @@ impl Receiver {
                             return;
                         }
                     }
+                    if is_open.wait_for(|is_open| *is_open).await.is_err() {
+                        return;
+                    }
                     let status = status.load(Ordering::SeqCst);
                     let answer =
                         format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
@@ -54,7 +62,7 @@ impl Receiver {
                 });
             }
         });
-        Self { url, answer, requests }
+        Self { url, answer, answers, requests }
     }
 
     pub(crate) fn requests(&self) -> Vec<Request> {

@@ -1,6 +1,13 @@
-//! A running notification service, with an order service that knows one order.
+//! Running notification services, with an order service that knows every order.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use qm_clock::{Clock as _, ManualClock, SharedClock, SharedEntropy, SystemClock, SystemEntropy};
 use qm_database::{Database, DatabaseOptions};
@@ -13,6 +20,7 @@ use qm_notification::{Migrator, NotificationService};
 use qm_proto::{
     events::{Event, STREAMS, stream_of},
     notification::v1::notification_service_client::NotificationServiceClient,
+    operations::v1::{GetBacklogRequest, operations_service_client::OperationsServiceClient},
     order::v1::{self as order, order_service_server::OrderServiceServer},
 };
 use qm_runtime::{
@@ -21,10 +29,13 @@ use qm_runtime::{
     grpc::{GrpcChannel, ServedRoutes},
 };
 use qm_telemetry::metrics::Metrics;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, service::Routes};
 
 const DEADLINE: Duration = Duration::from_secs(20);
+/// Small: a server sets a stream's bytes aside, and every test has streams of its own.
+const STREAM_BYTES: u64 = 4 << 20;
 
 pub(crate) struct World {
     pub(crate) client: NotificationServiceClient<GrpcChannel>,
@@ -32,6 +43,11 @@ pub(crate) struct World {
     pub(crate) tenant: TenantId,
     pub(crate) order: OrderId,
     pub(crate) mailbox: PathBuf,
+    /// While false, the order service takes questions and does not answer.
+    pub(crate) orders_answer: watch::Sender<bool>,
+    /// Questions that the order service was asked.
+    pub(crate) orders_asked: Arc<AtomicUsize>,
+    operations: OperationsServiceClient<GrpcChannel>,
     bus: SharedBus,
     ids: IdGenerator,
     shutdown: CancellationToken,
@@ -39,9 +55,23 @@ pub(crate) struct World {
     _folder: tempfile::TempDir,
 }
 
+/// The worlds to test in: SQLite and the bus in this process, and servers where the environment names servers.
+pub(crate) async fn worlds(allow_private_addresses: bool) -> Vec<World> {
+    let mut worlds = vec![World::start(None, allow_private_addresses).await];
+    if let (Ok(database), Ok(bus)) =
+        (std::env::var("QM_TEST_POSTGRES_URL"), std::env::var("QM_TEST_NATS_URL"))
+    {
+        worlds.push(World::start(Some((database, bus)), allow_private_addresses).await);
+    }
+    worlds
+}
+
 /// Knows every order, all alike.
 #[derive(Clone)]
-struct Orders;
+struct Orders {
+    is_open: watch::Receiver<bool>,
+    asked: Arc<AtomicUsize>,
+}
 
 fn unused<T>() -> Result<Response<T>, Status> {
     Err(Status::unimplemented("not in this test"))
@@ -53,6 +83,8 @@ impl order::order_service_server::OrderService for Orders {
         &self,
         request: Request<order::BatchGetOrdersRequest>,
     ) -> Result<Response<order::BatchGetOrdersResponse>, Status> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.is_open.clone().wait_for(|is_open| *is_open).await.unwrap();
         let orders = request
             .into_inner()
             .keys
@@ -141,28 +173,36 @@ impl order::order_service_server::OrderService for Orders {
 }
 
 impl World {
-    pub(crate) async fn start(allow_private_addresses: bool) -> Self {
+    async fn start(servers: Option<(String, String)>, allow_private_addresses: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
         let (shared, entropy): (SharedClock, SharedEntropy) = (clock.clone(), Arc::new(SystemEntropy));
         let ids = IdGenerator::new(shared.clone(), entropy.clone());
-        let url = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
-        let database =
-            Database::open(&url("notification.sqlite"), &DatabaseOptions::default()).await.unwrap();
+        let (database_url, bus_url) = match servers {
+            None => {
+                let url = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
+                (url("notification.sqlite"), url("bus.sqlite"))
+            }
+            Some((postgres, nats)) => {
+                let namespace = ids.next::<EventId>().as_uuid().simple().to_string();
+                (new_database(&postgres, &ids).await, format!("{nats}/{namespace}"))
+            }
+        };
+        let database = Database::open(&database_url, &DatabaseOptions::default()).await.unwrap();
         database.migrate::<Migrator>().await.unwrap();
-        let bus = bus::open(&url("bus.sqlite"), shared.clone()).await.unwrap();
+        let bus = bus::open(&bus_url, shared.clone()).await.unwrap();
         for stream in STREAMS {
             let subjects =
                 stream.subjects.iter().map(|subject| Envelope::subject(&format!("{subject}.>"))).collect();
-            let spec = StreamSpec { name: stream.name.to_owned(), subjects, max_bytes: 4 << 20, replicas: 1 };
+            let spec =
+                StreamSpec { name: stream.name.to_owned(), subjects, max_bytes: STREAM_BYTES, replicas: 1 };
             bus.declare_stream(&spec).await.unwrap();
         }
         let mailbox = folder.path().join("mailbox");
         let text = format!(
-            "[database]\nurl = {:?}\n[bus]\nurl = {:?}\n[grpc]\nlisten = \"\"\n[admin]\nlisten = \"\"\n\
-             [mail]\nurl = \"mailbox://{}\"\n[webhooks]\nallow_private_addresses = {allow_private_addresses}\n",
-            url("notification.sqlite"),
-            url("bus.sqlite"),
+            "[database]\nurl = {database_url:?}\n[bus]\nurl = {bus_url:?}\nstream_max_bytes = {STREAM_BYTES}\n\
+             [grpc]\nlisten = \"\"\n[admin]\nlisten = \"\"\n[mail]\nurl = \"mailbox://{}\"\n\
+             [webhooks]\nallow_private_addresses = {allow_private_addresses}\n",
             mailbox.display()
         );
         let config: <NotificationService as ServiceDefinition>::Config =
@@ -173,7 +213,9 @@ impl World {
                 .load()
                 .unwrap();
         let metrics = Metrics::new("notification");
-        let orders = ServedRoutes::new(Routes::new(OrderServiceServer::new(Orders)), metrics.clone(), 100);
+        let (orders_answer, orders_asked) = (watch::Sender::new(true), Arc::new(AtomicUsize::new(0)));
+        let orders = Orders { is_open: orders_answer.subscribe(), asked: orders_asked.clone() };
+        let orders = ServedRoutes::new(Routes::new(OrderServiceServer::new(orders)), metrics.clone(), 100);
         let host = Host::bind(&config.host(), metrics.clone()).unwrap();
         let deps = Deps {
             clock: shared,
@@ -190,7 +232,10 @@ impl World {
         let shutdown = CancellationToken::new();
         let running = Some(tokio::spawn(host.run([assembly], shutdown.clone())));
         Self {
-            client: NotificationServiceClient::new(channel),
+            client: NotificationServiceClient::new(channel.clone()),
+            operations: OperationsServiceClient::new(channel),
+            orders_answer,
+            orders_asked,
             clock,
             tenant: ids.next(),
             order: ids.next(),
@@ -223,6 +268,13 @@ impl World {
         event_id
     }
 
+    /// What the service says is waiting to be done now.
+    pub(crate) async fn jobs_due(&self) -> u64 {
+        let request = GetBacklogRequest::default();
+        let backlog = self.operations.clone().get_backlog(request).await.unwrap().into_inner();
+        backlog.jobs_due.try_into().unwrap()
+    }
+
     pub(crate) fn mails(&self) -> Vec<String> {
         let Ok(folder) = std::fs::read_dir(&self.mailbox) else { return Vec::new() };
         let mails = folder.map(|entry| entry.unwrap().path());
@@ -237,6 +289,14 @@ impl World {
         self.shutdown.cancel();
         self.running.take().unwrap().await.unwrap().unwrap();
     }
+}
+
+async fn new_database(server: &str, ids: &IdGenerator) -> String {
+    let name = format!("qm_test_{}", ids.next::<EventId>().as_uuid().simple());
+    let admin = Database::open(server, &DatabaseOptions::default()).await.unwrap();
+    admin.execute_schema_change(&format!("CREATE DATABASE {name}")).await.unwrap();
+    let (base, _) = server.rsplit_once('/').unwrap();
+    format!("{base}/{name}")
 }
 
 pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {

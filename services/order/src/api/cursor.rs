@@ -1,10 +1,11 @@
 //! Keyset pages of orders: the cursor is the time and id of the last order seen.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use qm_ids::OrderId;
 use qm_proto::types::v1::PageRequest;
 use qm_refusal::Refusal;
 
+use super::parse;
 use crate::domain::Order;
 
 const DEFAULT_LIMIT: u64 = 50;
@@ -25,7 +26,8 @@ pub(super) fn read(page: Option<&PageRequest>) -> Result<(u64, After), Refusal> 
         return Ok((limit, None));
     }
     let after = page.cursor.split_once('~').and_then(|(micros, id)| {
-        Some((DateTime::from_timestamp_micros(micros.parse().ok()?)?, id.parse().ok()?))
+        let at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
+        parse::is_plausible(at.year()).then_some((at, id.parse().ok()?))
     });
     let after = after.ok_or_else(|| Refusal::invalid("cursor", "malformed_cursor", "is not one of ours"))?;
     Ok((limit, Some(after)))

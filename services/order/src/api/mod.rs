@@ -1,13 +1,12 @@
 //! The gRPC server: parse, call, convert.
 
+mod act;
 mod convert;
 mod cursor;
 mod parse;
 mod placing;
 
-use futures::future::BoxFuture;
 use qm_database::{Database, TenantSet};
-use qm_idempotency::{OnceKey, Seen};
 use qm_ids::{HoldId, OrderId, TenantId};
 use qm_proto::order::v1::{
     BatchGetOrdersRequest, BatchGetOrdersResponse, CancelOrderRequest, CancelOrderResponse, FindOrderRequest,
@@ -16,19 +15,16 @@ use qm_proto::order::v1::{
     ListOrdersResponse, PlaceOrdersRequest, PlaceOrdersResponse, ReleaseHoldRequest, ReleaseHoldResponse,
     StateCount, TenantOrder, order_service_server::OrderService,
 };
-use qm_proto::types::v1::{Actor, Idempotency};
 use qm_refusal::Refusal;
 use qm_runtime::{
-    CommandError,
     grpc::{GrpcChannel, tenant_of},
     query_failed,
 };
-use qm_telemetry::propagation::current_traceparent;
 use tonic::{Request, Response, Status};
 
-use self::placing::Placing;
+use self::{act::Asked, placing::Placing};
 use crate::{
-    commands::{self, Cause, Change, Context, Verb},
+    commands::Context,
     config::PlacingConfig,
     domain::{self, HoldKind, Order},
     store,
@@ -46,67 +42,11 @@ pub struct Api {
     placing: Placing,
 }
 
-/// A change that a person waits for.
-struct Asked {
-    tenant: TenantId,
-    order: OrderId,
-    operation: &'static str,
-    command: &'static str,
-    actor: Option<Actor>,
-    idempotency: Option<Idempotency>,
-    expected_revision: i64,
-}
-
 impl Api {
     /// Must be called inside a tokio runtime.
     pub fn new(database: Database, context: Context, inventory: GrpcChannel, config: &PlacingConfig) -> Self {
         let placing = Placing::new(database.clone(), context.clone(), inventory, config);
         Self { database, context, placing }
-    }
-
-    /// Carries out a verb once per key. `make` makes the verb anew for each try.
-    async fn change(&self, asked: &Asked, make: impl Fn() -> Verb + Send + Sync) -> Result<Order, Status> {
-        let once = OnceKey::new(asked.tenant, asked.operation, asked.idempotency.as_ref())?;
-        let trace = current_traceparent();
-        let (context, once, make, trace) = (&self.context, &once, &make, &trace);
-        let order = self
-            .database
-            .write(&TenantSet::one(asked.tenant), |attempt| -> BoxFuture<'_, Result<Order, CommandError>> {
-                Box::pin(async move {
-                    let tx = attempt.tx();
-                    let key = (asked.tenant, asked.order);
-                    if let Some(once) = once {
-                        match qm_idempotency::look_up(tx, std::slice::from_ref(once)).await?.pop() {
-                            Some(Seen::Answered(_)) => {
-                                let order = store::load_many(tx, &[key]).await?.remove(&key);
-                                return order.ok_or_else(|| Refusal::not_found("order").into());
-                            }
-                            Some(Seen::OtherBody) => return Err(Refusal::idempotency_mismatch().into()),
-                            Some(Seen::New) | None => {}
-                        }
-                    }
-                    let change = Change {
-                        key,
-                        command: asked.command,
-                        cause: Cause {
-                            event: None,
-                            trace: trace.clone(),
-                            actor: parse::actor(asked.actor.as_ref()),
-                        },
-                        expected_revision: asked.expected_revision,
-                        verb: make(),
-                    };
-                    let outcome = commands::change(context, tx, vec![change]).await?.pop();
-                    let order = outcome.ok_or_else(|| Refusal::not_found("order"))??;
-                    if let Some(once) = once {
-                        qm_idempotency::store(tx, vec![(once.clone(), Vec::new())], context.clock.now())
-                            .await?;
-                    }
-                    Ok(order)
-                })
-            })
-            .await?;
-        Ok(order)
     }
 
     async fn load(&self, tenant: TenantId, order: OrderId) -> Result<Order, Status> {
@@ -188,10 +128,7 @@ impl OrderService for Api {
     ) -> Result<Response<FindOrderResponse>, Status> {
         let tenant = tenant_of(&request)?;
         let request = request.into_inner();
-        let email = request.email.trim().to_lowercase();
-        if email.is_empty() {
-            return Err(Refusal::invalid("email", "required", "must not be empty").into());
-        }
+        let email = parse::email(&request.email)?;
         let found = store::find_by_number(&self.database, tenant, request.number, &email)
             .await
             .map_err(query_failed)?;
@@ -205,24 +142,24 @@ impl OrderService for Api {
     ) -> Result<Response<CancelOrderResponse>, Status> {
         let tenant = tenant_of(&request)?;
         let request = request.into_inner();
-        parse::text("reason", &request.reason, MAX_REASON)?;
-        let asked = Asked {
+        let reason = parse::text("reason", &request.reason, MAX_REASON)?;
+        let asked = Asked::new(
             tenant,
-            order: parse::id("order_id", &request.order_id)?,
-            operation: "orders.cancel",
-            command: "cancel",
-            actor: request.actor,
-            idempotency: request.idempotency,
-            expected_revision: request.expected_revision,
-        };
-        let reason = request.reason;
+            ("orders.cancel", "cancel"),
+            &act::Request {
+                order_id: &request.order_id,
+                actor: request.actor.as_ref(),
+                idempotency: request.idempotency.as_ref(),
+                expected_revision: request.expected_revision,
+            },
+        )?;
         let order = self
-            .change(&asked, || {
+            .act(&asked, || {
                 let reason = reason.clone();
                 Box::new(move |step| domain::cancel(step, &reason))
             })
             .await?;
-        Ok(Response::new(CancelOrderResponse { order: Some(convert::order(&order)) }))
+        Ok(Response::new(CancelOrderResponse { order: Some(order) }))
     }
 
     async fn hold_order(
@@ -231,35 +168,30 @@ impl OrderService for Api {
     ) -> Result<Response<HoldOrderResponse>, Status> {
         let tenant = tenant_of(&request)?;
         let request = request.into_inner();
-        parse::text("reason", &request.reason, MAX_REASON)?;
+        let reason = parse::text("reason", &request.reason, MAX_REASON)?;
         let kind = HoldKind::parse(&request.kind)?;
-        let actor = parse::actor(request.actor.as_ref());
-        let order: OrderId = parse::id("order_id", &request.order_id)?;
+        let asked = Asked::new(
+            tenant,
+            ("orders.hold", "hold"),
+            &act::Request {
+                order_id: &request.order_id,
+                actor: request.actor.as_ref(),
+                idempotency: request.idempotency.as_ref(),
+                expected_revision: request.expected_revision,
+            },
+        )?;
         // A repeated request must name the same hold: with a key it derives from the key.
-        let hold: HoldId = match request.idempotency.as_ref().filter(|once| !once.key.is_empty()) {
-            Some(once) => qm_ids::derive(order.as_uuid(), &format!("hold/{}", once.key), 0),
+        let hold: HoldId = match asked.key() {
+            Some(key) => qm_ids::derive(asked.order().as_uuid(), &format!("hold/{key}"), 0),
             None => self.context.ids.next(),
         };
-        let asked = Asked {
-            tenant,
-            order,
-            operation: "orders.hold",
-            command: "hold",
-            actor: request.actor,
-            idempotency: request.idempotency,
-            expected_revision: request.expected_revision,
-        };
-        let reason = request.reason;
         let order = self
-            .change(&asked, || {
-                let (reason, actor) = (reason.clone(), actor.clone());
+            .act(&asked, || {
+                let (reason, actor) = (reason.clone(), asked.actor().clone());
                 Box::new(move |step| domain::hold(step, hold, kind, &reason, actor))
             })
             .await?;
-        Ok(Response::new(HoldOrderResponse {
-            order: Some(convert::order(&order)),
-            hold_id: hold.to_string(),
-        }))
+        Ok(Response::new(HoldOrderResponse { order: Some(order), hold_id: hold.to_string() }))
     }
 
     async fn release_hold(
@@ -272,17 +204,18 @@ impl OrderService for Api {
             "" => None,
             text => Some(parse::id("hold_id", text)?),
         };
-        let asked = Asked {
+        let asked = Asked::new(
             tenant,
-            order: parse::id("order_id", &request.order_id)?,
-            operation: "orders.release_hold",
-            command: "release_hold",
-            actor: request.actor,
-            idempotency: request.idempotency,
-            expected_revision: request.expected_revision,
-        };
-        let order = self.change(&asked, || Box::new(move |step| domain::release_hold(step, hold))).await?;
-        Ok(Response::new(ReleaseHoldResponse { order: Some(convert::order(&order)) }))
+            ("orders.release_hold", "release_hold"),
+            &act::Request {
+                order_id: &request.order_id,
+                actor: request.actor.as_ref(),
+                idempotency: request.idempotency.as_ref(),
+                expected_revision: request.expected_revision,
+            },
+        )?;
+        let order = self.act(&asked, || Box::new(move |step| domain::release_hold(step, hold))).await?;
+        Ok(Response::new(ReleaseHoldResponse { order: Some(order) }))
     }
 
     async fn get_timeline(

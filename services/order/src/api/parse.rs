@@ -1,6 +1,6 @@
 //! Proto to domain. Everything that a caller may get wrong is refused here, naming its field.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use qm_clock::truncate_to_micros;
 use qm_ids::{LocationId, ParseIdError};
 use qm_money::{Currency, Minor, UnitPrice};
@@ -18,7 +18,9 @@ use crate::{
 
 const CHANNELS: &[&str] = &["web", "app", "store", "marketplace", "call_centre", "b2b"];
 const MAX_TEXT: usize = 200;
+const MAX_EMAIL: usize = 254;
 const MAX_FEES: usize = 50;
+const OUT_OF_RANGE: &str = "must be in a year from 1 to 9999";
 const MAX_PRIORITY: i32 = 1_000;
 
 pub(super) fn id<T: std::str::FromStr<Err = ParseIdError>>(field: &str, text: &str) -> Result<T, Refusal> {
@@ -41,8 +43,21 @@ fn required(field: &str, value: &str, max: usize) -> Result<String, Refusal> {
     if value.is_empty() { Err(Refusal::invalid(field, "required", "must not be empty")) } else { Ok(value) }
 }
 
-pub(super) fn actor(actor: Option<&types::Actor>) -> (String, String) {
-    actor.map(|actor| (actor.kind.clone(), actor.id.clone())).unwrap_or_default()
+/// Kind and id of who asks; both are empty when nobody is named.
+pub(super) fn actor(actor: Option<&types::Actor>) -> Result<(String, String), Refusal> {
+    let within = |refusal: Refusal| refusal.within("actor");
+    let Some(actor) = actor else { return Ok(<_>::default()) };
+    Ok((text("kind", &actor.kind, 50).map_err(within)?, text("id", &actor.id, MAX_TEXT).map_err(within)?))
+}
+
+/// A sku as it is looked up; refuses what no item can have.
+pub(super) fn sku(sku: &str) -> Result<String, Refusal> {
+    required("sku", sku, 100)
+}
+
+/// An email address as shoppers' are kept, for a search.
+pub(super) fn email(email: &str) -> Result<String, Refusal> {
+    Ok(required("email", email, MAX_EMAIL)?.to_lowercase())
 }
 
 fn time(field: &str, text: &str) -> Result<Option<DateTime<Utc>>, Refusal> {
@@ -52,28 +67,43 @@ fn time(field: &str, text: &str) -> Result<Option<DateTime<Utc>>, Refusal> {
     let parsed = DateTime::parse_from_rfc3339(text).map_err(|error| {
         Refusal::invalid(field, "malformed_time", format!("must be like 2026-11-22T10:00:00Z: {error}"))
     })?;
-    Ok(Some(truncate_to_micros(parsed.to_utc())))
+    let parsed = truncate_to_micros(parsed.to_utc());
+    if !is_plausible(parsed.year()) {
+        return Err(Refusal::invalid(field, "out_of_range", OUT_OF_RANGE));
+    }
+    Ok(Some(parsed))
 }
 
 fn date(field: &str, text: &str) -> Result<Option<NaiveDate>, Refusal> {
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|error| {
+    let date: NaiveDate = text.parse().map_err(|error| {
         Refusal::invalid(field, "malformed_date", format!("must be like 2026-11-22: {error}"))
-    })
+    })?;
+    if !is_plausible(date.year()) {
+        return Err(Refusal::invalid(field, "out_of_range", OUT_OF_RANGE));
+    }
+    Ok(Some(date))
+}
+
+/// True for years that every database holds and sorts.
+pub(super) fn is_plausible(year: i32) -> bool {
+    (1..=9_999).contains(&year)
 }
 
 pub(super) fn filter(request: &proto::ListOrdersRequest) -> Result<(u64, Filter), Refusal> {
     let (limit, after) = cursor::read(request.page.as_ref())?;
-    let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let given = |field, value: &str| {
+        Ok::<_, Refusal>(Some(text(field, value, MAX_EMAIL)?).filter(|it| !it.is_empty()))
+    };
     Ok((
         limit,
         Filter {
-            status: given(&request.status),
-            channel: given(&request.channel),
-            external_id: given(&request.external_id),
-            email: given(&request.email).map(|email| email.trim().to_lowercase()),
+            status: given("status", &request.status)?,
+            channel: given("channel", &request.channel)?,
+            external_id: given("external_id", &request.external_id)?,
+            email: given("email", &request.email)?.map(|email| email.to_lowercase()),
             number: Some(request.number).filter(|number| *number != 0),
             placed_from: time("placed_from", &request.placed_from)?,
             placed_until: time("placed_until", &request.placed_until)?,
@@ -82,9 +112,10 @@ pub(super) fn filter(request: &proto::ListOrdersRequest) -> Result<(u64, Filter)
     ))
 }
 
-/// The code of the location that a pickup order names, if it is one.
-pub(super) fn pickup_code(order: &proto::NewOrder) -> Option<&str> {
-    (order.fulfilment_kind() == FulfilmentKind::Pickup).then_some(order.pickup_location_code.as_str())
+/// The code of the location that a pickup order names, if it is one and a location can have such a code.
+pub(super) fn pickup_code(order: &proto::NewOrder) -> Option<String> {
+    let is_pickup = order.fulfilment_kind() == FulfilmentKind::Pickup;
+    is_pickup.then(|| required("pickup_location", &order.pickup_location_code, 100).ok()).flatten()
 }
 
 /// An order as a channel gives it. `pickup` is the location of its code, if it is known and shoppers may collect there.
@@ -106,7 +137,7 @@ pub(super) fn new_order(
     let (kind, ship_to) = match order.fulfilment_kind() {
         FulfilmentKind::Ship => (Kind::Ship, Some(ship_to(order.ship_to.as_ref())?)),
         FulfilmentKind::Pickup => {
-            let code = &order.pickup_location_code;
+            let code = required("pickup_location", &order.pickup_location_code, 100)?;
             let unknown = || {
                 let message = format!("no location {code:?} hands orders over");
                 Refusal::invalid("pickup_location", "unknown_location", message)
@@ -155,7 +186,7 @@ fn line(line: &proto::NewLine) -> Result<NewLine, Refusal> {
     let unit_price = UnitPrice::parse(&line.unit_price)
         .map_err(|error| Refusal::invalid("unit_price", "malformed_price", error.to_string()))?;
     Ok(NewLine {
-        sku: required("sku", &line.sku, 100)?,
+        sku: sku(&line.sku)?,
         title: text("title", &line.title, 500)?,
         quantity: line.quantity,
         unit_price,
@@ -168,7 +199,7 @@ fn line(line: &proto::NewLine) -> Result<NewLine, Refusal> {
 fn customer(customer: Option<&proto::Customer>) -> Result<Customer, Refusal> {
     let within = |refusal: Refusal| refusal.within("customer");
     let Some(customer) = customer else { return Ok(Customer::default()) };
-    let email = text("email", &customer.email, 254).map_err(within)?.to_lowercase();
+    let email = text("email", &customer.email, MAX_EMAIL).map_err(within)?.to_lowercase();
     let is_address = email.split_once('@').is_some_and(|(user, domain)| {
         !user.is_empty()
             && !domain.is_empty()

@@ -1,14 +1,21 @@
 //! Placing orders for callers: parsing, looking items up, and committing concurrent callers together.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::future::{BoxFuture, join_all};
 use qm_database::{Batcher, BatcherOptions, Database, TenantSet};
 use qm_idempotency::OnceKey;
-use qm_ids::TenantId;
+use qm_ids::{LocationId, TenantId};
 use qm_proto::{
-    inventory::v1::{BatchGetItemsRequest, inventory_service_client::InventoryServiceClient},
+    inventory::v1::{
+        BatchGetItemsRequest, ListLocationsRequest, inventory_service_client::InventoryServiceClient,
+    },
     order::v1::{NewOrder, PlaceOrderResult, PlaceOrdersRequest, place_order_result::Outcome},
+    types::v1::PageRequest,
 };
 use qm_refusal::Refusal;
 use qm_runtime::{
@@ -31,6 +38,9 @@ use crate::{
 const MAX_ORDERS: usize = 500;
 /// Skus that inventory is asked about at a time.
 const MAX_SKUS: usize = 1_000;
+/// Locations on a page that inventory is asked for, and pages looked through for a code.
+const LOCATIONS_PER_PAGE: i32 = 200;
+const MAX_LOCATION_PAGES: usize = 50;
 /// What a caller is told to wait when too many placements are waiting.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -76,10 +86,10 @@ impl Placing {
             return Err(Refusal::invalid("orders", "out_of_range", message).into());
         }
         let once = OnceKey::new(tenant, "orders.place", request.idempotency.as_ref())?;
+        let actor = parse::actor(request.actor.as_ref())?;
+        let cause = Cause { event: None, trace: current_traceparent(), actor };
         let is_single = request.orders.len() == 1;
         let known = self.known(tenant, &request.orders).await?;
-        let cause =
-            Cause { event: None, trace: current_traceparent(), actor: parse::actor(request.actor.as_ref()) };
         let placing = request.orders.iter().enumerate().map(|(index, order)| {
             let once = once.as_ref().map(|once| if is_single { once.clone() } else { once.part(index) });
             self.place_one(tenant, order, &known, once, cause.clone())
@@ -95,7 +105,7 @@ impl Placing {
         once: Option<OnceKey>,
         cause: Cause,
     ) -> Answer {
-        let pickup = parse::pickup_code(order).and_then(|code| known.locations.get(code)).copied();
+        let pickup = parse::pickup_code(order).and_then(|code| known.locations.get(&code)).copied();
         let new = parse::new_order(order, pickup, self.context.clock.now())?;
         let items = new.lines.iter().map(|line| known.items.get(&line.sku).cloned()).collect();
         let placement = Placement { tenant, new, items, once, cause };
@@ -104,16 +114,15 @@ impl Placing {
         })
     }
 
-    /// Items and pickup locations that the orders name. An item that is not known here yet is asked from inventory.
+    /// Items and pickup locations that the orders name. What is not known here yet is asked from inventory. Names
+    /// that are none are not looked up: they are refused with their field when the order is parsed.
     async fn known(&self, tenant: TenantId, orders: &[NewOrder]) -> Result<Known, Status> {
         let failed = query_failed;
-        let mut skus: Vec<&str> =
-            orders.iter().flat_map(|order| order.lines.iter().map(|line| line.sku.trim())).collect();
-        skus.sort_unstable();
-        skus.dedup();
-        let mut codes: Vec<&str> = orders.iter().filter_map(parse::pickup_code).collect();
-        codes.sort_unstable();
-        codes.dedup();
+        let lines = orders.iter().flat_map(|order| &order.lines);
+        let skus: BTreeSet<String> = lines.filter_map(|line| parse::sku(&line.sku).ok()).collect();
+        let skus: Vec<&str> = skus.iter().map(String::as_str).collect();
+        let codes: BTreeSet<String> = orders.iter().filter_map(parse::pickup_code).collect();
+        let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
         let tx = self.database.read(&TenantSet::one(tenant)).await.map_err(failed)?;
         let mut items: HashMap<String, Item> = HashMap::new();
         for chunk in skus.chunks(MAX_SKUS) {
@@ -131,23 +140,47 @@ impl Placing {
         for chunk in missing.chunks(MAX_SKUS) {
             items.extend(self.ask_inventory(tenant, chunk).await?);
         }
-        let locations = locations
-            .into_iter()
-            .filter(|(_, row)| row.can_pickup)
-            .map(|(code, row)| (code, row.location_id));
-        Ok(Known { items, locations: locations.collect() })
+        let mut counters: HashMap<String, LocationId> = HashMap::new();
+        let is_missing = codes.iter().any(|code| !locations.contains_key(*code));
+        for (code, row) in locations.into_iter().filter(|(_, row)| row.can_pickup) {
+            counters.insert(code, row.location_id);
+        }
+        if is_missing {
+            counters.extend(self.ask_for_counters(tenant, &codes).await?);
+        }
+        Ok(Known { items, locations: counters })
+    }
+
+    /// Locations with these codes where shoppers may collect, from inventory: a merchant that has just stored one may use
+    /// it before its event is here.
+    async fn ask_for_counters(
+        &self,
+        tenant: TenantId,
+        codes: &[&str],
+    ) -> Result<HashMap<String, LocationId>, Status> {
+        let mut client = InventoryServiceClient::new(self.inventory.clone())
+            .max_decoding_message_size(qm_runtime::grpc::MAX_MESSAGE_BYTES);
+        let (mut counters, mut cursor) = (HashMap::new(), String::new());
+        for _ in 0..MAX_LOCATION_PAGES {
+            let page = Some(PageRequest { limit: LOCATIONS_PER_PAGE, cursor });
+            let request = with_tenant(ListLocationsRequest { page }, tenant);
+            let found = client.list_locations(request).await.map_err(|status| away(&status, "locations"))?;
+            let found = found.into_inner();
+            for location in found.locations.iter().filter(|it| it.can_pickup && codes.contains(&&*it.code)) {
+                counters.insert(location.code.clone(), parse::id("location.id", &location.id)?);
+            }
+            if found.next_cursor.is_empty() {
+                break;
+            }
+            cursor = found.next_cursor;
+        }
+        Ok(counters)
     }
 
     async fn ask_inventory(&self, tenant: TenantId, skus: &[String]) -> Result<Vec<(String, Item)>, Status> {
         let mut client = InventoryServiceClient::new(self.inventory.clone());
         let request = with_tenant(BatchGetItemsRequest { skus: skus.to_vec() }, tenant);
-        let response = client.batch_get_items(request).await.map_err(|status| {
-            error!(%status, "inventory could not be asked about items");
-            Status::from(Refusal::unavailable(
-                "inventory_unavailable",
-                "items cannot be looked up at the moment",
-            ))
-        })?;
+        let response = client.batch_get_items(request).await.map_err(|status| away(&status, "items"))?;
         response
             .into_inner()
             .items
@@ -163,7 +196,13 @@ impl Placing {
 /// What the orders of a request name.
 struct Known {
     items: HashMap<String, Item>,
-    locations: HashMap<String, qm_ids::LocationId>,
+    locations: HashMap<String, LocationId>,
+}
+
+/// What a caller is told when inventory does not answer.
+fn away(status: &Status, what: &str) -> Status {
+    error!(%status, "inventory could not be asked about {what}");
+    Refusal::unavailable("inventory_unavailable", format!("{what} cannot be looked up at the moment")).into()
 }
 
 /// Commits a batch; every placement gets an answer.

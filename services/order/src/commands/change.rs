@@ -8,7 +8,7 @@ use qm_runtime::CommandError;
 
 use super::{Cause, Context, Key};
 use crate::{
-    domain::{Order, Step},
+    domain::{Decision, Order, Step},
     events::emit,
     store,
 };
@@ -28,6 +28,8 @@ pub struct Change {
     pub expected_revision: i64,
     /// The verb.
     pub verb: Verb,
+    /// Decided next, at a revision of its own; leaves no trace when nothing comes of it.
+    pub then: Option<Verb>,
 }
 
 impl std::fmt::Debug for Change {
@@ -61,20 +63,30 @@ pub async fn change(
             outcomes.push(Err(Refusal::precondition_failed(message)));
             continue;
         }
-        let mut step = Step::new(order, now, context.patience);
-        let outcome = match (change.verb)(&mut step) {
-            Ok(outcome) => outcome,
+        let decide = |order: Order, verb: Verb| -> Result<Decision, Refusal> {
+            let mut step = Step::new(order, now, context.patience);
+            let outcome = verb(&mut step)?;
+            let Cause { event, actor, .. } = change.cause.clone();
+            Ok(step.finish(change.command, outcome, event, actor))
+        };
+        let mut decisions = Vec::with_capacity(1);
+        match decide(order, change.verb) {
+            Ok(decision) => decisions.push(decision),
             Err(refusal) => {
                 outcomes.push(Err(refusal));
                 continue;
             }
-        };
-        let Cause { event, trace, actor } = change.cause;
-        let decision = step.finish(change.command, outcome, event, actor);
-        messages.extend(emit::messages(&decision, trace.as_deref(), now));
-        entries.push((change.key, decision.entry));
-        outcomes.push(Ok(decision.order.clone()));
-        after.insert(change.key, decision.order);
+        }
+        if let (Some(then), Some(first)) = (change.then, decisions.first()) {
+            let next = decide(first.order.clone(), then)?;
+            decisions.extend(Some(next).filter(|next| !next.events.is_empty()));
+        }
+        for decision in decisions {
+            messages.extend(emit::messages(&decision, change.cause.trace.as_deref(), now));
+            entries.push((change.key, decision.entry));
+            after.insert(change.key, decision.order);
+        }
+        outcomes.extend(after.get(&change.key).cloned().map(Ok));
     }
     store::save(tx, &loaded, &after, &entries).await?;
     context.outbox.append(tx, messages).await?;

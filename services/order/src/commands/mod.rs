@@ -3,6 +3,7 @@
 mod change;
 mod place;
 mod sweep;
+mod unsourced;
 mod wake;
 
 use chrono::TimeDelta;
@@ -13,7 +14,8 @@ use qm_messaging::Outbox;
 pub use change::{Change, Verb, change};
 pub use place::{Placed, Placement, place};
 pub use sweep::sweep;
-pub use wake::{Arrival, wake};
+pub use unsourced::{Answer, Failure, fall_short};
+pub use wake::{Arrival, wake, wake_more};
 
 /// What verbs need besides a transaction.
 #[derive(Debug, Clone)]

@@ -35,6 +35,7 @@ fn sweep_one(key: Key) -> Change {
         command: "sweep",
         cause: Cause { actor: ("service".to_owned(), "order".to_owned()), ..Cause::default() },
         expected_revision: 0,
+        then: None,
         verb: Box::new(|step| {
             let count = domain::sweep(step);
             Ok(format!("{count} questions asked again"))

@@ -1,16 +1,25 @@
 //! Waking backordered units when stock arrives.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
-use qm_database::Tx;
-use qm_ids::{ItemId, TenantId};
+use chrono::{DateTime, Utc};
+use qm_database::{Database, TenantSet, Tx};
+use qm_ids::{ItemId, OrderId, TenantId};
 use qm_runtime::CommandError;
 
 use super::{Cause, Change, Context, change};
-use crate::{domain, store};
+use crate::{
+    domain::{self, Arrivals},
+    store::{self, ArrivalKey},
+};
+
+/// Pieces that one transaction looks at; who is beyond them is woken by the next one.
+const BATCH: usize = 500;
+/// Items whose waking goes on in one transaction.
+const ITEMS: u64 = 50;
 
 /// Stock that arrived.
 #[derive(Debug, Clone)]
@@ -27,31 +36,118 @@ pub struct Arrival {
 
 /// Wakes units by priority and then age, for at most what arrived.
 pub async fn wake(context: &Context, tx: &Tx, arrivals: &[Arrival]) -> Result<(), CommandError> {
-    // Arrivals of one item share a purse, so that a batch of them wakes no more than their sum.
-    let mut purses: BTreeMap<(TenantId, ItemId), (i64, Cause)> = BTreeMap::new();
+    let keys: BTreeSet<ArrivalKey> = arrivals.iter().map(|arrival| (arrival.tenant, arrival.item)).collect();
+    let mut books = store::lock_arrivals(tx, &keys).await?;
+    let mut causes: BTreeMap<ArrivalKey, Cause> = BTreeMap::new();
+    let now = context.clock.now();
     for arrival in arrivals {
-        let purse = purses.entry((arrival.tenant, arrival.item)).or_insert((0, arrival.cause.clone()));
-        purse.0 = purse.0.saturating_add(arrival.quantity);
+        let key = (arrival.tenant, arrival.item);
+        books.entry(key).or_default().arrive(arrival.quantity, now);
+        causes.entry(key).or_insert_with(|| arrival.cause.clone());
     }
+    serve(context, tx, books, &causes).await
+}
+
+/// Goes on with waking where one transaction was not enough. Returns for how many items.
+pub async fn wake_more(context: &Context, database: &Database) -> Result<usize, CommandError> {
+    let unserved = store::unserved(database, ITEMS).await?;
+    if unserved.is_empty() {
+        return Ok(0);
+    }
+    let tenants = TenantSet::of(unserved.iter().map(|(tenant, _)| *tenant));
+    let unserved = &unserved;
+    database
+        .write(&tenants, |attempt| {
+            Box::pin(async move {
+                let books = store::lock_arrivals(attempt.tx(), unserved).await?;
+                serve(context, attempt.tx(), books, &BTreeMap::new()).await
+            })
+        })
+        .await?;
+    Ok(unserved.len())
+}
+
+/// Wakes who waits for what arrived, as many as one transaction takes, and writes what is left of the arrivals. Their
+/// rows are locked: nobody begins to wait meanwhile.
+async fn serve(
+    context: &Context,
+    tx: &Tx,
+    mut books: BTreeMap<ArrivalKey, Arrivals>,
+    causes: &BTreeMap<ArrivalKey, Cause>,
+) -> Result<(), CommandError> {
+    let wanted: Vec<(ArrivalKey, i64)> = books
+        .iter()
+        .filter(|(_, arrivals)| arrivals.unserved > 0)
+        .map(|(key, arrivals)| (*key, arrivals.unserved))
+        .collect();
+    let limit = (BATCH / wanted.len().max(1)).max(1);
+    let waiting = store::waiting_for(tx, &wanted, limit).await?;
     let mut changes = Vec::new();
-    for ((tenant, item), (quantity, cause)) in purses {
-        let left = Arc::new(Mutex::new(quantity));
-        for order in store::waiting_for(tx, tenant, item, quantity).await? {
-            let left = left.clone();
-            changes.push(Change {
-                key: (tenant, order),
-                command: "wake",
-                cause: cause.clone(),
-                expected_revision: 0,
-                verb: Box::new(move |step| {
-                    let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
-                    let woken = domain::wake(step, item, *left);
-                    *left -= woken;
-                    Ok(format!("{woken} units woken"))
-                }),
-            });
+    let mut purses = Vec::new();
+    for (key, units) in wanted {
+        let Some(arrived_at) = books.get(&key).and_then(|arrivals| arrivals.latest) else { continue };
+        let queue = waiting.get(&key).map(Vec::as_slice).unwrap_or_default();
+        let purse = Arc::new(Mutex::new(units));
+        let cause = causes.get(&key).cloned().unwrap_or_else(service);
+        for order in first(queue, units) {
+            changes.push(wake_one(key, order, arrived_at, &purse, cause.clone()));
+        }
+        purses.push((key, purse, queue.len() >= limit));
+    }
+    for outcome in change(context, tx, changes).await? {
+        outcome?;
+    }
+    for (key, purse, may_be_more) in purses {
+        let left = *purse.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(arrivals) = books.get_mut(&key) else { continue };
+        arrivals.serve(arrivals.unserved - left);
+        if !may_be_more {
+            arrivals.keep();
         }
     }
-    change(context, tx, changes).await?;
+    store::save_arrivals(tx, books).await?;
     Ok(())
+}
+
+/// The orders at the head of a queue that `units` may wake, each once.
+fn first(queue: &[(OrderId, i64)], units: i64) -> Vec<OrderId> {
+    let mut left = units;
+    let mut orders: Vec<OrderId> = Vec::new();
+    for (order, quantity) in queue {
+        if left <= 0 {
+            break;
+        }
+        left -= quantity;
+        if orders.last() != Some(order) {
+            orders.push(*order);
+        }
+    }
+    orders
+}
+
+fn wake_one(
+    (tenant, item): ArrivalKey,
+    order: OrderId,
+    arrived_at: DateTime<Utc>,
+    purse: &Arc<Mutex<i64>>,
+    cause: Cause,
+) -> Change {
+    let purse = purse.clone();
+    Change {
+        key: (tenant, order),
+        command: "wake",
+        cause,
+        expected_revision: 0,
+        verb: Box::new(move |step| {
+            let mut left = purse.lock().unwrap_or_else(PoisonError::into_inner);
+            let woken = domain::wake(step, item, *left, arrived_at);
+            *left -= woken;
+            Ok(format!("{woken} units woken"))
+        }),
+        then: None,
+    }
+}
+
+fn service() -> Cause {
+    Cause { actor: ("service".to_owned(), "order".to_owned()), ..Cause::default() }
 }

@@ -7,17 +7,18 @@ use qm_refusal::Refusal;
 
 use super::{
     event::{Event, ReleaseReason},
-    order::{LineUnits, RecallIntent},
+    order::{LineUnits, Order},
     piece::{Bucket, UnitRange},
     sourcing::{end_empty_fulfilments, recall, release},
     step::Step,
+    work::{FulfilmentState, RecallIntent},
 };
 
 type Claims = BTreeMap<(ReservationId, PlanId), Vec<(LocationId, LineUnits)>>;
 
 /// Cancels what no location works on at once, and recalls the rest: its units move when the location answers.
 ///
-/// What has shipped is left alone: it can only be returned.
+/// What has shipped is left alone: it can only be returned. Asked again while the recall is under way, it is the same wish.
 pub fn cancel(step: &mut Step, reason: &str) -> Result<String, Refusal> {
     let free = step
         .order()
@@ -46,8 +47,16 @@ pub fn cancel(step: &mut Step, reason: &str) -> Result<String, Refusal> {
     end_empty_fulfilments(step);
     let recalled = working.into_iter().filter(|id| recall(step, *id, RecallIntent::Cancel)).count();
     if cancelled == 0 && recalled == 0 {
+        if is_being_cancelled(step.order()) {
+            return Ok("asked before, the recall is under way".to_owned());
+        }
         return Err(Refusal::conflict("nothing_to_cancel", "nothing of the order can be cancelled any more"));
     }
     step.settle(reason);
     Ok(format!("{cancelled} units cancelled, {recalled} fulfilments recalled"))
+}
+
+fn is_being_cancelled(order: &Order) -> bool {
+    let mut states = order.fulfilments.iter().map(|fulfilment| fulfilment.state);
+    states.any(|state| matches!(state, FulfilmentState::Recalling { intent: RecallIntent::Cancel, .. }))
 }

@@ -1,13 +1,12 @@
-//! What can happen to an order, and how the order is then.
+//! What can happen to an order.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use qm_ids::{FulfilmentId, HoldId, LocationId, PlanId, ReservationId};
+use qm_ids::{FulfilmentId, HoldId, LineId, LocationId, PlanId, ReservationId};
 
 use super::{
-    order::{
-        Attempt, AttemptState, Exclusion, Fulfilment, FulfilmentState, Hold, LineUnits, Order, RecallIntent,
-    },
-    piece::{self, Bucket, Piece, Source, UnitRange},
+    order::{Exclusion, Hold, LineUnits, Order},
+    piece::{Bucket, UnitRange},
+    work::{Fulfilment, Journey, RecallIntent, Report},
 };
 
 /// Rejections in a row after which units are backordered instead of tried again.
@@ -58,6 +57,8 @@ pub enum Event {
         exclusions: Vec<Exclusion>,
         /// The units.
         units: Vec<UnitRange>,
+        /// The attempt sees all stock whose arrival was handled until then.
+        sees_until: DateTime<Utc>,
         /// When to ask again.
         due_at: DateTime<Utc>,
     },
@@ -73,10 +74,13 @@ pub enum Event {
         /// The attempt's number.
         attempt: i32,
     },
+    /// An attempt was told which of its units no location can fill, or that it failed for the last time.
+    FoundNothing {
+        /// The attempt's number.
+        attempt: i32,
+    },
     /// Units wait for stock.
     Backordered {
-        /// The attempt that found nothing.
-        attempt: i32,
         /// The units.
         units: Vec<UnitRange>,
         /// True when they had waited before.
@@ -114,6 +118,13 @@ pub enum Event {
         /// When to ask again.
         due_at: DateTime<Utc>,
     },
+    /// The executor is asked again.
+    FulfilmentRepeated {
+        /// Which.
+        fulfilment: FulfilmentId,
+        /// When to ask again.
+        due_at: DateTime<Utc>,
+    },
     /// The executor has the work.
     FulfilmentOpened {
         /// Which.
@@ -128,6 +139,13 @@ pub enum Event {
         /// When to ask again.
         due_at: DateTime<Utc>,
     },
+    /// The executor is asked for the recall again.
+    RecallRepeated {
+        /// Which.
+        fulfilment: FulfilmentId,
+        /// When to ask again.
+        due_at: DateTime<Utc>,
+    },
     /// It was too late for the recall.
     RecallRefused {
         /// Which.
@@ -139,6 +157,38 @@ pub enum Event {
     FulfilmentEnded {
         /// Which.
         fulfilment: FulfilmentId,
+    },
+    /// An executor reported something; told again, it means the same units.
+    Reported {
+        /// Of which work.
+        fulfilment: FulfilmentId,
+        /// What.
+        report: Report,
+    },
+    /// A shipment got somewhere.
+    Travelled {
+        /// Of which work.
+        fulfilment: FulfilmentId,
+        /// Where to; replaces what was known of the shipment.
+        journey: Journey,
+    },
+    /// Units in work lost their claim on stock.
+    ClaimBroken {
+        /// The work.
+        fulfilment: FulfilmentId,
+        /// The line.
+        line: LineId,
+        /// How many, > 0.
+        quantity: i64,
+    },
+    /// Units without a claim left the work: nothing was released for them.
+    BrokenLeft {
+        /// The work.
+        fulfilment: FulfilmentId,
+        /// The line.
+        line: LineId,
+        /// How many, > 0.
+        quantity: i64,
     },
     /// Units went on to another bucket with what backs them.
     Moved {
@@ -179,129 +229,44 @@ pub enum Event {
         /// In words.
         reason: String,
     },
-    /// Nothing is left in play.
+    /// Nothing is left in play and something was delivered.
     Completed,
 }
 
-impl Order {
-    /// Folds a fact into the order.
-    pub(super) fn evolve(&mut self, event: &Event) {
-        match event {
-            Event::Placed(order) => *self = (**order).clone(),
-            Event::SourcingRequested { attempt, reason, rejections, exclusions, units, due_at } => {
-                self.change(units, |piece| {
-                    piece.bucket = Bucket::Open;
-                    piece.attempt = *attempt;
-                    piece.source = None;
-                });
-                self.attempts.push(Attempt {
-                    number: *attempt,
-                    reason: *reason,
-                    rejections: *rejections,
-                    exclusions: exclusions.clone(),
-                    told_unfillable: false,
-                    broken: Vec::new(),
-                    state: AttemptState::Pending { asks: 1, due_at: *due_at },
-                });
-            }
-            Event::SourcingRepeated { attempt, due_at } => {
-                self.change_attempt(*attempt, |state| match state {
-                    AttemptState::Pending { asks, .. } => {
-                        AttemptState::Pending { asks: asks + 1, due_at: *due_at }
-                    }
-                    AttemptState::Closed => AttemptState::Closed,
-                })
-            }
-            Event::AttemptClosed { attempt } => self.change_attempt(*attempt, |_| AttemptState::Closed),
-            Event::Backordered { attempt, units, .. } => {
-                for known in self.attempts.iter_mut().filter(|known| known.number == *attempt) {
-                    known.told_unfillable = true;
-                }
-                self.change(units, |piece| {
-                    piece.bucket = Bucket::Backordered;
-                    piece.source = None;
-                });
-            }
-            Event::FulfilmentPlanned { fulfilment, units } => {
-                let source = Source {
-                    plan: fulfilment.plan,
-                    reservation: fulfilment.reservation,
-                    location: fulfilment.location,
-                    fulfilment: fulfilment.id,
-                };
-                self.fulfilments.push(fulfilment.clone());
-                self.change(units, |piece| {
-                    piece.bucket = Bucket::Allocated;
-                    piece.source = Some(source);
-                });
-            }
-            Event::BrokenEarly { attempt, location, units } => {
-                for known in self.attempts.iter_mut().filter(|known| known.number == *attempt) {
-                    known.broken.push((*location, units.clone()));
-                }
-            }
-            Event::PromiseChanged { promise } => self.current_promise = *promise,
-            Event::Allocated => self.told_allocated = true,
-            Event::FulfilmentRequested { fulfilment, due_at, .. } => {
-                self.change_fulfilment(*fulfilment, |state| FulfilmentState::Requested {
-                    asks: if let FulfilmentState::Requested { asks, .. } = state { asks + 1 } else { 1 },
-                    due_at: *due_at,
-                });
-                let units = self.ranges(|_, piece| {
-                    piece.bucket == Bucket::Allocated
-                        && piece.source.is_some_and(|source| source.fulfilment == *fulfilment)
-                });
-                self.change(&units, |piece| piece.bucket = Bucket::InFulfilment);
-            }
-            Event::FulfilmentOpened { fulfilment } => {
-                self.change_fulfilment(*fulfilment, |_| FulfilmentState::Opened);
-            }
-            Event::RecallRequested { fulfilment, intent, due_at } => {
-                self.change_fulfilment(*fulfilment, |state| FulfilmentState::Recalling {
-                    intent: *intent,
-                    asks: if let FulfilmentState::Recalling { asks, .. } = state { asks + 1 } else { 1 },
-                    due_at: *due_at,
-                });
-            }
-            Event::RecallRefused { fulfilment, intent } => {
-                self.change_fulfilment(*fulfilment, |_| FulfilmentState::RecallRefused { intent: *intent });
-            }
-            Event::FulfilmentEnded { fulfilment } => {
-                self.change_fulfilment(*fulfilment, |_| FulfilmentState::Ended);
-            }
-            Event::Moved { units, to } => self.change(units, |piece| piece.bucket = *to),
-            Event::UnitsCancelled { units, .. } => self.change(units, |piece| {
-                piece.bucket = Bucket::Cancelled;
-                piece.source = None;
-            }),
-            Event::ReleaseRequested { .. } => {}
-            Event::HoldPlaced(hold) => self.holds.push(hold.clone()),
-            Event::HoldReleased { hold, at } => {
-                for hold in self.holds.iter_mut().filter(|known| known.id == *hold) {
-                    hold.released_at = Some(*at);
-                }
-            }
-            Event::Cancelled { .. } | Event::Completed => self.told_end = true,
-        }
-    }
-
-    fn change(&mut self, units: &[UnitRange], mut fate: impl FnMut(&mut Piece)) {
-        for range in units {
-            if let Some(line) = self.lines.iter_mut().find(|line| line.id == range.line) {
-                piece::change(&mut line.pieces, &range.units, &mut fate);
-            }
-        }
-    }
-
-    fn change_attempt(&mut self, number: i32, change: impl Fn(AttemptState) -> AttemptState) {
-        for attempt in self.attempts.iter_mut().filter(|attempt| attempt.number == number) {
-            attempt.state = change(attempt.state);
-        }
-    }
-
-    fn change_fulfilment(&mut self, id: FulfilmentId, change: impl Fn(FulfilmentState) -> FulfilmentState) {
-        for fulfilment in self.fulfilments.iter_mut().filter(|fulfilment| fulfilment.id == id) {
-            fulfilment.state = change(fulfilment.state);
+impl Event {
+    /// True when whoever read the order before no longer knows it. That something is asked once more, that a claim which
+    /// nobody wants is let go, and what is only kept in mind is nothing that a person could have seen: their change must
+    /// not fail because of it.
+    pub fn is_change(&self) -> bool {
+        match self {
+            Self::SourcingRepeated { .. }
+            | Self::FulfilmentRepeated { .. }
+            | Self::RecallRepeated { .. }
+            | Self::ReleaseRequested { .. }
+            | Self::FoundNothing { .. }
+            | Self::BrokenEarly { .. }
+            | Self::ClaimBroken { .. }
+            | Self::BrokenLeft { .. }
+            | Self::Reported { .. }
+            | Self::Travelled { .. } => false,
+            Self::Placed(_)
+            | Self::SourcingRequested { .. }
+            | Self::AttemptClosed { .. }
+            | Self::Backordered { .. }
+            | Self::FulfilmentPlanned { .. }
+            | Self::PromiseChanged { .. }
+            | Self::Allocated
+            | Self::FulfilmentRequested { .. }
+            | Self::FulfilmentOpened { .. }
+            | Self::RecallRequested { .. }
+            | Self::RecallRefused { .. }
+            | Self::FulfilmentEnded { .. }
+            | Self::Moved { .. }
+            | Self::UnitsCancelled { .. }
+            | Self::HoldPlaced(_)
+            | Self::HoldReleased { .. }
+            | Self::Cancelled { .. }
+            | Self::Completed => true,
         }
     }
 }

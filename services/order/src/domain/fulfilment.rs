@@ -1,13 +1,14 @@
-//! What executors report: work begun, refused, issued, delivered, recalled.
+//! What executors report of work: begun, refused, recalled.
 
-use qm_ids::{FulfilmentId, LineId};
+use qm_ids::FulfilmentId;
 
 use super::{
     event::{Event, ReleaseReason, SourcingReason},
-    order::{Exclusion, Fulfilment, FulfilmentState, LineUnits, RecallIntent},
-    piece::{Bucket, Piece, UnitRange},
-    sourcing::{release, request_sources, units_in_work},
+    order::{Exclusion, LineUnits, sum_by_line},
+    piece::{Bucket, UnitRange},
+    sourcing::{Need, ranges_in_work, release, request_sources},
     step::Step,
+    work::{Fulfilment, FulfilmentState, RecallIntent, Report, ReportKind, UnitsByLine},
 };
 
 /// Why a location rejected units.
@@ -29,18 +30,21 @@ pub fn record_opened(step: &mut Step, fulfilment: FulfilmentId) -> String {
     "known already".to_owned()
 }
 
-/// A location will not fulfil some units: they need another source, or are cancelled if that was asked for.
+/// A location will not fulfil some units: they need another source, or are cancelled if that was asked for. `version` is
+/// the fulfilment's when it said so.
 pub fn record_rejected(
     step: &mut Step,
     fulfilment: FulfilmentId,
+    version: i64,
     units: &[LineUnits],
     reason: RejectReason,
 ) -> String {
     let Some(known) = step.order().fulfilment(fulfilment).cloned() else { return unknown(fulfilment) };
-    let ranges = pick(step, fulfilment, units, |bucket| bucket == Bucket::InFulfilment);
-    if ranges.is_empty() {
-        return "nothing of it is in fulfilment".to_owned();
-    }
+    let report = Report { kind: ReportKind::Rejected(version), units: sum_by_line(units) };
+    let ranges = match returned(step, &known, report) {
+        Ok(ranges) => ranges,
+        Err(outcome) => return outcome,
+    };
     let release_reason = match reason {
         RejectReason::ShortPick => ReleaseReason::ShortPick,
         RejectReason::Declined => ReleaseReason::Declined,
@@ -63,7 +67,7 @@ pub fn record_rejected(
         cancel(step, ranges);
         "cancelled".to_owned()
     } else {
-        let next = request_sources(step, ranges, SourcingReason::ShortPick, 0, exclusions);
+        let next = request_sources(step, Need { exclusions, ..Need::new(ranges, SourcingReason::ShortPick) });
         format!("attempt {next} asked for")
     };
     end_if_empty(step, fulfilment);
@@ -72,23 +76,27 @@ pub fn record_rejected(
 }
 
 /// A recall came in time for these units; none named means all. Others may have left before, and their issue may be told
-/// later than this.
-pub fn record_cancelled(step: &mut Step, fulfilment: FulfilmentId, units: &[LineUnits]) -> String {
+/// later than this. `version` is the fulfilment's when it said so.
+pub fn record_cancelled(
+    step: &mut Step,
+    fulfilment: FulfilmentId,
+    version: i64,
+    units: &[LineUnits],
+) -> String {
     let Some(known) = step.order().fulfilment(fulfilment).cloned() else { return unknown(fulfilment) };
-    let ranges = if units.is_empty() {
-        units_in_work(step.order(), fulfilment)
-    } else {
-        pick(step, fulfilment, units, |bucket| bucket == Bucket::InFulfilment)
+    let all = step.order().units_in_work(fulfilment);
+    let units = sum_by_line(if units.is_empty() { &all } else { units });
+    let report = Report { kind: ReportKind::Cancelled(version), units };
+    let ranges = match returned(step, &known, report) {
+        Ok(ranges) => ranges,
+        Err(outcome) => return outcome,
     };
-    if ranges.is_empty() {
-        return "nothing of it is in fulfilment".to_owned();
-    }
     release_units(step, &known, &ranges, ReleaseReason::Cancelled);
     let outcome = if is_cancelled(&known) {
         cancel(step, ranges);
         "recalled and cancelled".to_owned()
     } else {
-        let next = request_sources(step, ranges, SourcingReason::ReservationBroken, 0, Vec::new());
+        let next = request_sources(step, Need::new(ranges, SourcingReason::ReservationBroken));
         format!("recalled, attempt {next} asked for")
     };
     end_if_empty(step, fulfilment);
@@ -106,88 +114,51 @@ pub fn record_recall_refused(step: &mut Step, fulfilment: FulfilmentId) -> Strin
     "no recall is under way".to_owned()
 }
 
-/// Units left the building.
-pub fn record_issued(step: &mut Step, fulfilment: FulfilmentId, units: &[LineUnits]) -> String {
-    advance(step, fulfilment, units, Bucket::Shipped, |bucket| bucket == Bucket::InFulfilment)
-}
-
-/// The shopper has units. May be told before it is told that they left.
-pub fn record_delivered(step: &mut Step, fulfilment: FulfilmentId, units: &[LineUnits]) -> String {
-    advance(step, fulfilment, units, Bucket::Delivered, |bucket| {
-        matches!(bucket, Bucket::InFulfilment | Bucket::Shipped | Bucket::Returning)
-    })
-}
-
-/// Nothing of the work is left to do; `units` were handed over at the counter.
-pub fn record_completed(step: &mut Step, fulfilment: FulfilmentId, units: &[LineUnits]) -> String {
-    if units.is_empty() {
-        return "all is delivered".to_owned();
+/// Units that a report gives back, with the report kept; or why there are none.
+fn returned(step: &mut Step, known: &Fulfilment, report: Report) -> Result<Vec<UnitRange>, String> {
+    if known.knows(&report) {
+        return Err("told before".to_owned());
     }
-    record_delivered(step, fulfilment, units)
-}
-
-/// Units went missing on the way.
-pub fn record_lost(step: &mut Step, fulfilment: FulfilmentId, units: &[LineUnits]) -> String {
-    advance(step, fulfilment, units, Bucket::Lost, |bucket| {
-        matches!(bucket, Bucket::InFulfilment | Bucket::Shipped | Bucket::Returning)
-    })
-}
-
-/// Units are on their way back without having been delivered.
-pub fn record_returning(step: &mut Step, fulfilment: FulfilmentId, units: &[LineUnits]) -> String {
-    advance(step, fulfilment, units, Bucket::Returning, |bucket| {
-        matches!(bucket, Bucket::InFulfilment | Bucket::Shipped)
-    })
-}
-
-fn advance(
-    step: &mut Step,
-    fulfilment: FulfilmentId,
-    units: &[LineUnits],
-    to: Bucket,
-    from: impl Fn(Bucket) -> bool + Copy,
-) -> String {
-    if step.order().fulfilment(fulfilment).is_none() {
-        return unknown(fulfilment);
-    }
-    let ranges = pick(step, fulfilment, units, from);
+    let ranges = pick(step, known.id, &report.units, Bucket::InFulfilment);
     if ranges.is_empty() {
-        return format!("no unit of it becomes {}", to.word());
+        return Err("nothing of it is in fulfilment".to_owned());
     }
-    let count: i64 = ranges.iter().map(UnitRange::quantity).sum();
-    step.emit(Event::Moved { units: ranges, to });
-    end_if_empty(step, fulfilment);
-    step.settle("");
-    format!("{count} units {}", to.word())
+    step.emit(Event::Reported { fulfilment: known.id, report });
+    Ok(ranges)
 }
 
-fn pick(
+/// Where units are that are in this work and bucket.
+pub(super) fn pick(
     step: &Step,
     fulfilment: FulfilmentId,
-    units: &[LineUnits],
-    from: impl Fn(Bucket) -> bool + Copy,
+    units: &UnitsByLine,
+    bucket: Bucket,
 ) -> Vec<UnitRange> {
-    let wanted = |piece: &Piece| {
-        from(piece.bucket) && piece.source.is_some_and(|source| source.fulfilment == fulfilment)
+    let pick = |(line, quantity): &(_, i64)| {
+        step.order().pick(*line, *quantity, |piece| {
+            piece.bucket == bucket && piece.source.is_some_and(|source| source.fulfilment == fulfilment)
+        })
     };
-    summed(units).into_iter().flat_map(|(line, quantity)| step.order().pick(line, quantity, wanted)).collect()
+    units.iter().flat_map(pick).collect()
 }
 
-/// Quantities by line: a message may name a line twice, once for each parcel.
-fn summed(units: &[LineUnits]) -> Vec<(LineId, i64)> {
-    let mut sums: Vec<(LineId, i64)> = Vec::new();
-    for unit in units {
-        match sums.iter_mut().find(|(line, _)| *line == unit.line) {
-            Some((_, sum)) => *sum = sum.saturating_add(unit.quantity),
-            None => sums.push((unit.line, unit.quantity)),
+/// Lets go of what is claimed for units that leave the work. Those whose claim was broken have none.
+fn release_units(step: &mut Step, known: &Fulfilment, ranges: &[UnitRange], reason: ReleaseReason) {
+    let mut claimed = Vec::new();
+    for mut units in step.order().units_of(ranges) {
+        let broken = known.broken(units.line).min(units.quantity);
+        if broken > 0 {
+            step.emit(Event::BrokenLeft { fulfilment: known.id, line: units.line, quantity: broken });
+            units.quantity -= broken;
+        }
+        if units.quantity > 0 {
+            claimed.push((known.location, units));
         }
     }
-    sums
-}
-
-fn release_units(step: &mut Step, fulfilment: &Fulfilment, ranges: &[UnitRange], reason: ReleaseReason) {
-    let units = step.order().units_of(ranges).into_iter().map(|units| (fulfilment.location, units)).collect();
-    release(step, fulfilment.reservation, fulfilment.plan, units, reason);
+    // To name no units would mean all.
+    if !claimed.is_empty() {
+        release(step, known.reservation, known.plan, claimed, reason);
+    }
 }
 
 /// True when the shopper cancelled what this work is for, also when the recall came too late: whatever of it comes back
@@ -204,14 +175,14 @@ fn cancel(step: &mut Step, units: Vec<UnitRange>) {
     step.emit(Event::UnitsCancelled { units, reason: "cancelled".to_owned() });
 }
 
-fn end_if_empty(step: &mut Step, fulfilment: FulfilmentId) {
-    let is_over =
-        step.order().fulfilment(fulfilment).is_some_and(|known| known.state != FulfilmentState::Ended);
-    if is_over && units_in_work(step.order(), fulfilment).is_empty() {
+/// Ends work of which nothing is left to do.
+pub(super) fn end_if_empty(step: &mut Step, fulfilment: FulfilmentId) {
+    let is_open = step.order().fulfilment(fulfilment).is_some_and(|known| !known.state.is_over());
+    if is_open && ranges_in_work(step.order(), fulfilment).is_empty() {
         step.emit(Event::FulfilmentEnded { fulfilment });
     }
 }
 
-fn unknown(fulfilment: FulfilmentId) -> String {
+pub(super) fn unknown(fulfilment: FulfilmentId) -> String {
     format!("{fulfilment} is not of this order")
 }

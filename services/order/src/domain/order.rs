@@ -1,13 +1,16 @@
 //! What an order is.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
-use qm_ids::{FulfilmentId, HoldId, ItemId, LineId, LocationId, OrderId, PlanId, ReservationId, TenantId};
+use qm_ids::{FulfilmentId, HoldId, ItemId, LineId, LocationId, OrderId, TenantId};
 use qm_money::{Currency, Minor, UnitPrice};
 
 use super::{
     event::SourcingReason,
     hold::HoldKind,
     piece::{Bucket, Piece, UnitRange},
+    work::{Fulfilment, UnitsByLine},
 };
 
 /// An order with all its parts.
@@ -176,6 +179,8 @@ pub struct Attempt {
     pub rejections: i32,
     /// Where not to look.
     pub exclusions: Vec<Exclusion>,
+    /// It saw all stock whose arrival was handled until then; later arrivals may have escaped it.
+    pub sees_until: DateTime<Utc>,
     /// True once it was told what no location can fill: told again, it means the same units.
     pub told_unfillable: bool,
     /// Units whose claim was broken before the reservation was told of.
@@ -205,70 +210,6 @@ pub struct Exclusion {
     pub location: LocationId,
     /// For this item; none for all.
     pub item: Option<ItemId>,
-}
-
-/// Work that a plan gave to a location.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fulfilment {
-    /// Derived from plan, location and group.
-    pub id: FulfilmentId,
-    /// The plan.
-    pub plan: PlanId,
-    /// The claim on stock.
-    pub reservation: ReservationId,
-    /// Where.
-    pub location: LocationId,
-    /// Group within the plan.
-    pub group: String,
-    /// Number of the kind in the contract, passed on as routing said it.
-    pub kind: i32,
-    /// Local date by which it should leave.
-    pub ship_by: String,
-    /// Local date promised.
-    pub promised: Option<NaiveDate>,
-    /// How it stands.
-    pub state: FulfilmentState,
-}
-
-/// How work stands, as far as order must know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FulfilmentState {
-    /// Its units are allocated; nobody was asked yet.
-    Planned,
-    /// Asked; asked again at `due_at`.
-    Requested {
-        /// Times asked.
-        asks: i32,
-        /// When to ask again.
-        due_at: DateTime<Utc>,
-    },
-    /// The executor has it.
-    Opened,
-    /// It shall not be done, if that is still possible; asked again at `due_at`.
-    Recalling {
-        /// What becomes of the units.
-        intent: RecallIntent,
-        /// Times asked.
-        asks: i32,
-        /// When to ask again.
-        due_at: DateTime<Utc>,
-    },
-    /// It was too late for a recall.
-    RecallRefused {
-        /// What was to become of the units.
-        intent: RecallIntent,
-    },
-    /// Nothing of it is left to do.
-    Ended,
-}
-
-/// What becomes of the units of a recalled fulfilment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RecallIntent {
-    /// They need another source.
-    Resource,
-    /// Nobody wants them; wins over the other.
-    Cancel,
 }
 
 /// Units of a line, by number only.
@@ -352,4 +293,14 @@ impl Order {
             })
             .collect()
     }
+}
+
+/// Quantities by line, in the order of lines' ids: a message may name a line twice, once for each parcel.
+pub(super) fn sum_by_line(units: &[LineUnits]) -> UnitsByLine {
+    let mut sums: BTreeMap<LineId, i64> = BTreeMap::new();
+    for unit in units {
+        let sum = sums.entry(unit.line).or_default();
+        *sum = sum.saturating_add(unit.quantity);
+    }
+    sums.into_iter().collect()
 }

@@ -6,6 +6,7 @@ use qm_money::{Currency, Minor, UnitPrice};
 use qm_refusal::Refusal;
 
 use super::{
+    arrival::SKEW,
     event::{Event, SourcingReason},
     money,
     order::{Address, Customer, Fee, Kind, Line, Order},
@@ -115,6 +116,7 @@ pub fn place(
         rejections: 0,
         exclusions: Vec::new(),
         units,
+        sees_until: now - SKEW,
         due_at,
     });
     Ok(step)

@@ -80,6 +80,8 @@ impl Step {
 
     /// Says what follows from where the units now are: attempts that nothing waits for are closed, the order is told to
     /// be allocated, cancelled or completed. Every verb ends with it.
+    ///
+    /// An order of which nothing was delivered is not completed: what was lost may be found, or sent again.
     pub(super) fn settle(&mut self, cancel_reason: &str) {
         let waiting: Vec<i32> = self
             .order
@@ -99,22 +101,21 @@ impl Step {
         }
         let count = |bucket| self.order.count(bucket);
         let is_backed = count(Bucket::Open) == 0 && count(Bucket::Backordered) == 0;
+        let is_delivered = count(Bucket::Delivered) > 0;
         let is_in_play = self.order.pieces().any(|(_, piece)| piece.bucket.is_in_play());
         let is_all_cancelled = self.order.pieces().all(|(_, piece)| piece.bucket == Bucket::Cancelled);
         if is_backed && !is_all_cancelled && !self.order.told_allocated {
             self.emit(Event::Allocated);
         }
-        if !is_in_play && !self.order.told_end {
-            self.emit(if is_all_cancelled {
-                Event::Cancelled { reason: cancel_reason.to_owned() }
-            } else {
-                Event::Completed
-            });
+        if is_all_cancelled && !self.order.told_end {
+            self.emit(Event::Cancelled { reason: cancel_reason.to_owned() });
+        } else if !is_in_play && is_delivered && !self.order.told_end {
+            self.emit(Event::Completed);
         }
     }
 
-    /// Ends the decision. The revision grows if anything happened; the timeline grows in any case, since that something
-    /// was reported and changed nothing is worth knowing.
+    /// Ends the decision. The revision grows if anything changed that a person could have seen; the timeline grows in any
+    /// case, since that something was reported and changed nothing is worth knowing.
     pub fn finish(
         mut self,
         command: &'static str,
@@ -122,7 +123,7 @@ impl Step {
         cause: Option<EventId>,
         actor: (String, String),
     ) -> Decision {
-        if !self.events.is_empty() {
+        if self.events.iter().any(Event::is_change) {
             self.order.revision += 1;
             self.order.updated_at = self.now;
         }

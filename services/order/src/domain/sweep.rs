@@ -6,9 +6,9 @@ use qm_ids::FulfilmentId;
 
 use super::{
     event::Event,
-    order::{AttemptState, FulfilmentState, Order},
-    sourcing::units_in_work,
+    order::{AttemptState, Order},
     step::Step,
+    work::FulfilmentState,
 };
 
 impl Order {
@@ -25,7 +25,8 @@ impl Order {
             FulfilmentState::Planned
             | FulfilmentState::Opened
             | FulfilmentState::RecallRefused { .. }
-            | FulfilmentState::Ended => None,
+            | FulfilmentState::Ended
+            | FulfilmentState::Dropped => None,
         });
         attempts.chain(fulfilments).min()
     }
@@ -63,15 +64,18 @@ pub fn sweep(step: &mut Step) -> usize {
     for (fulfilment, state) in fulfilments {
         match state {
             FulfilmentState::Requested { asks, .. } => {
-                let units = step.order().units_of(&units_in_work(step.order(), fulfilment));
                 let due_at = step.ask_again_after(asks);
-                step.emit(Event::FulfilmentRequested { fulfilment, units, due_at });
+                step.emit(Event::FulfilmentRepeated { fulfilment, due_at });
             }
-            FulfilmentState::Recalling { intent, asks, .. } => {
+            FulfilmentState::Recalling { asks, .. } => {
                 let due_at = step.ask_again_after(asks);
-                step.emit(Event::RecallRequested { fulfilment, intent, due_at });
+                step.emit(Event::RecallRepeated { fulfilment, due_at });
             }
-            _ => {}
+            FulfilmentState::Planned
+            | FulfilmentState::Opened
+            | FulfilmentState::RecallRefused { .. }
+            | FulfilmentState::Ended
+            | FulfilmentState::Dropped => {}
         }
     }
     count

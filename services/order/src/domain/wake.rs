@@ -1,16 +1,18 @@
 //! Waking backordered units when stock arrives.
 
+use chrono::{DateTime, Utc};
 use qm_ids::ItemId;
 
 use super::{
     event::SourcingReason,
     piece::{Bucket, UnitRange},
-    sourcing::request_sources,
+    sourcing::{Need, request_sources},
     step::Step,
 };
 
-/// Asks for sources for up to `quantity` backordered units of an item. Returns how many were woken.
-pub fn wake(step: &mut Step, item: ItemId, quantity: i64) -> i64 {
+/// Asks for sources for up to `quantity` backordered units of an item, because of stock whose arrival was handled at
+/// `arrived_at`. Returns how many were woken.
+pub fn wake(step: &mut Step, item: ItemId, quantity: i64, arrived_at: DateTime<Utc>) -> i64 {
     let mut left = quantity;
     let mut units: Vec<UnitRange> = Vec::new();
     let lines: Vec<_> =
@@ -21,7 +23,8 @@ pub fn wake(step: &mut Step, item: ItemId, quantity: i64) -> i64 {
         units.extend(picked);
     }
     if !units.is_empty() {
-        request_sources(step, units, SourcingReason::Backorder, 0, Vec::new());
+        let need = Need::new(units, SourcingReason::Backorder);
+        request_sources(step, Need { sees_until: Some(arrived_at), ..need });
     }
     quantity - left
 }

@@ -9,8 +9,8 @@ use qm_proto::{
 };
 
 use crate::domain::{
-    Bucket, Decision, Event, Exclusion, Hold, Kind, LineUnits, Order, RecallIntent, ReleaseReason,
-    SourcingReason, UnitRange,
+    Bucket, Decision, Event, Exclusion, FulfilmentState, Hold, Kind, LineUnits, Order, RecallIntent,
+    ReleaseReason, SourcingReason, UnitRange,
 };
 
 /// The messages that follow from a decision.
@@ -63,15 +63,16 @@ impl Writer<'_> {
             Event::FulfilmentRequested { fulfilment, units, .. } => {
                 self.about(&self.fulfilment(*fulfilment, units)?)
             }
-            Event::RecallRequested { fulfilment, intent, .. } => self.about(&proto::RecallRequested {
-                order_id,
-                revision,
-                fulfilment_id: fulfilment.to_string(),
-                reason: match intent {
-                    RecallIntent::Cancel => "cancelled".to_owned(),
-                    RecallIntent::Resource => "the stock is gone".to_owned(),
-                },
-            }),
+            Event::FulfilmentRepeated { fulfilment, .. } => {
+                self.about(&self.fulfilment(*fulfilment, &self.order.units_in_work(*fulfilment))?)
+            }
+            Event::RecallRequested { fulfilment, intent, .. } => {
+                self.about(&self.recall(*fulfilment, *intent))
+            }
+            Event::RecallRepeated { fulfilment, .. } => match self.order.fulfilment(*fulfilment)?.state {
+                FulfilmentState::Recalling { intent, .. } => self.about(&self.recall(*fulfilment, intent)),
+                _ => return None,
+            },
             Event::ReleaseRequested { reservation, plan, units, reason } => {
                 self.about(&proto::ReleaseRequested {
                     order_id,
@@ -101,8 +102,13 @@ impl Writer<'_> {
             Event::Completed => self.about(&proto::Completed { order_id, revision }),
             Event::UnitsCancelled { .. }
             | Event::AttemptClosed { .. }
+            | Event::FoundNothing { .. }
             | Event::FulfilmentPlanned { .. }
             | Event::BrokenEarly { .. }
+            | Event::ClaimBroken { .. }
+            | Event::BrokenLeft { .. }
+            | Event::Reported { .. }
+            | Event::Travelled { .. }
             | Event::PromiseChanged { .. }
             | Event::FulfilmentOpened { .. }
             | Event::RecallRefused { .. }
@@ -177,6 +183,18 @@ impl Writer<'_> {
             promise_by: date(fulfilment.promised),
             order_number: self.order.number,
         })
+    }
+
+    fn recall(&self, fulfilment: FulfilmentId, intent: RecallIntent) -> proto::RecallRequested {
+        proto::RecallRequested {
+            order_id: self.order.id.to_string(),
+            revision: self.order.revision,
+            fulfilment_id: fulfilment.to_string(),
+            reason: match intent {
+                RecallIntent::Cancel => "cancelled".to_owned(),
+                RecallIntent::Resource => "the stock is gone".to_owned(),
+            },
+        }
     }
 
     fn hold(&self, hold: &Hold, placed: bool) -> proto::HoldChanged {

@@ -2,3 +2,5 @@
 
 pub mod consume;
 pub mod emit;
+mod read;
+mod replicas;

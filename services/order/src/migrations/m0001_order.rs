@@ -21,14 +21,25 @@ impl MigrationTrait for Migration {
         };
         let sql = TABLES.replace("UUID", uuid).replace("TIME", time).replace("DATE", date);
         manager.get_connection().execute_unprepared(&sql).await?;
-        for table in
-            ["orders", "line", "piece", "attempt", "fulfilment", "hold", "order_number", "item", "location"]
-        {
+        for table in TENANT_TABLES {
             schema::protect_tenant_table(manager, table).await?;
         }
         schema::protect_append_only_table(manager, "timeline").await
     }
 }
+
+const TENANT_TABLES: [&str; 10] = [
+    "orders",
+    "line",
+    "piece",
+    "attempt",
+    "fulfilment",
+    "hold",
+    "arrival",
+    "order_number",
+    "item",
+    "location",
+];
 
 // Lists go by the time of placing, newest first; each filter that lists offer has an index that ends with that order.
 // Partial indexes hold only what waits, so that sweeps and wake-ups cost the same however many orders were ever placed.
@@ -59,22 +70,24 @@ CREATE TABLE piece (
     tenant_id UUID NOT NULL, order_id UUID NOT NULL, line_id UUID NOT NULL, first_unit bigint NOT NULL CHECK (first_unit >= 0),
     quantity bigint NOT NULL CHECK (quantity > 0), bucket text NOT NULL, attempt integer NOT NULL, plan_id UUID,
     reservation_id UUID, location_id UUID, fulfilment_id UUID, item_id UUID NOT NULL,
+    priority integer NOT NULL, placed_at TIME NOT NULL,
     PRIMARY KEY (tenant_id, order_id, line_id, first_unit),
     FOREIGN KEY (tenant_id, order_id, line_id) REFERENCES line (tenant_id, order_id, line_id));
-CREATE INDEX piece_backordered ON piece (tenant_id, item_id) WHERE bucket = 'backordered';
+CREATE INDEX piece_backordered ON piece (tenant_id, item_id, priority DESC, placed_at, order_id) WHERE bucket = 'backordered';
 CREATE INDEX piece_reservation ON piece (tenant_id, reservation_id, line_id, item_id, location_id)
     WHERE reservation_id IS NOT NULL;
 CREATE INDEX piece_bucket ON piece (tenant_id, bucket);
 CREATE TABLE attempt (
     tenant_id UUID NOT NULL, order_id UUID NOT NULL, number integer NOT NULL, reason text NOT NULL,
-    rejections integer NOT NULL, exclusions text NOT NULL, told_unfillable boolean NOT NULL, broken text NOT NULL,
-    asks integer NOT NULL, due_at TIME,
+    rejections integer NOT NULL, exclusions text NOT NULL, sees_until TIME NOT NULL,
+    told_unfillable boolean NOT NULL, broken text NOT NULL, asks integer NOT NULL, due_at TIME,
     PRIMARY KEY (tenant_id, order_id, number),
     FOREIGN KEY (tenant_id, order_id) REFERENCES orders (tenant_id, order_id));
 CREATE TABLE fulfilment (
     tenant_id UUID NOT NULL, order_id UUID NOT NULL, fulfilment_id UUID NOT NULL, position integer NOT NULL,
     plan_id UUID NOT NULL, reservation_id UUID NOT NULL, location_id UUID NOT NULL, group_name text NOT NULL,
     kind integer NOT NULL, ship_by text NOT NULL, promised DATE, state text NOT NULL, asks integer NOT NULL, due_at TIME,
+    reports text NOT NULL, journeys text NOT NULL, broken text NOT NULL,
     PRIMARY KEY (tenant_id, order_id, fulfilment_id), UNIQUE (tenant_id, fulfilment_id),
     FOREIGN KEY (tenant_id, order_id) REFERENCES orders (tenant_id, order_id));
 CREATE TABLE hold (
@@ -87,6 +100,10 @@ CREATE TABLE timeline (
     cause_event_id UUID, actor_kind text NOT NULL, actor_id text NOT NULL, at TIME NOT NULL,
     PRIMARY KEY (tenant_id, order_id, sequence),
     FOREIGN KEY (tenant_id, order_id) REFERENCES orders (tenant_id, order_id));
+CREATE TABLE arrival (
+    tenant_id UUID NOT NULL, item_id UUID NOT NULL, latest_at TIME, unserved bigint NOT NULL CHECK (unserved >= 0),
+    spare text NOT NULL, PRIMARY KEY (tenant_id, item_id));
+CREATE INDEX arrival_unserved ON arrival (tenant_id, item_id) WHERE unserved > 0;
 CREATE TABLE order_number (tenant_id UUID PRIMARY KEY, last_number bigint NOT NULL);
 CREATE TABLE item (
     tenant_id UUID NOT NULL, item_id UUID NOT NULL, sku text NOT NULL, name text NOT NULL, version bigint NOT NULL,

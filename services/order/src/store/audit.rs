@@ -181,10 +181,11 @@ async fn claims(
     }
 }
 
+/// Fulfilments that executors were asked for.
 async fn fulfilments(database: &Database, after: &str, limit: usize) -> Result<Page> {
     use fulfilment::Column;
     let tx = database.read_system().await?;
-    let mut select = tx.find::<fulfilment::Entity>().filter(Column::State.ne("planned"));
+    let mut select = tx.find::<fulfilment::Entity>().filter(Column::State.is_not_in(["planned", "dropped"]));
     if let Some((tenant, id)) = start(after)
         && let Ok(id) = id.parse::<qm_ids::FulfilmentId>()
     {

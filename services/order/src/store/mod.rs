@@ -1,5 +1,6 @@
 //! The only place that knows SQL.
 
+mod arrivals;
 mod audit;
 mod convert;
 mod entity;
@@ -7,11 +8,12 @@ mod orders;
 mod replicas;
 mod summary;
 
+pub use arrivals::{ArrivalKey, items_at_last_try, lock_arrivals, save_arrivals, unserved, waiting_for};
 pub use audit::{check_projections, check_units, facts};
 pub use entity::timeline::Model as TimelineRow;
 pub use orders::{
     Filter, Loaded, find_by_number, known_externals, list, load_many, lock_many, next_numbers, overdue, save,
-    timeline, waiting_for,
+    timeline,
 };
 pub use replicas::{ItemRow, LocationRow, items_by_sku, locations_by_code, put_items, put_locations};
 pub use summary::summary;

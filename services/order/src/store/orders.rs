@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use qm_database::{Database, Result, TenantSet, Tx, keys};
-use qm_ids::{ItemId, OrderId, TenantId};
+use qm_ids::{OrderId, TenantId};
 use sea_orm::{
     ColumnTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
     sea_query::{Cond, Expr, ValueTuple},
@@ -14,7 +14,7 @@ use super::{
     convert::{self, Rows},
     entity::{attempt, fulfilment, hold, line, order, order_number, piece, timeline},
 };
-use crate::domain::{Bucket, Entry, Order};
+use crate::domain::{Entry, Order};
 
 type Key = (TenantId, OrderId);
 
@@ -250,32 +250,4 @@ pub async fn overdue(database: &Database, now: DateTime<Utc>, limit: u64) -> Res
         .all(tx.conn())
         .await?;
     Ok(rows.into_iter().map(|row| (row.tenant_id, row.order_id)).collect())
-}
-
-/// Orders with backordered units of an item, by priority and then age, as many as `units` could wake at most.
-pub async fn waiting_for(tx: &Tx, tenant: TenantId, item: ItemId, units: i64) -> Result<Vec<OrderId>> {
-    let pieces = tx
-        .find::<piece::Entity>()
-        .filter(piece::Column::TenantId.eq(tenant))
-        .filter(piece::Column::ItemId.eq(item))
-        .filter(piece::Column::Bucket.eq(Bucket::Backordered.word()))
-        .all(tx.conn())
-        .await?;
-    let waiting: Vec<_> = pieces.iter().map(|piece| (tenant, piece.order_id.as_uuid())).collect();
-    let mut orders = tx.find_keys::<order::Entity>(&waiting).await?;
-    orders.sort_by_key(|order| (std::cmp::Reverse(order.priority), order.placed_at, order.order_id));
-    let mut left = units;
-    let mut woken = Vec::new();
-    for order in orders {
-        if left <= 0 {
-            break;
-        }
-        left -= pieces
-            .iter()
-            .filter(|piece| piece.order_id == order.order_id)
-            .map(|piece| piece.quantity)
-            .sum::<i64>();
-        woken.push(order.order_id);
-    }
-    Ok(woken)
 }

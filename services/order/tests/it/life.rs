@@ -1,6 +1,6 @@
 //! An order's life through the messages of the saga.
 
-use qm_ids::OrderId;
+use qm_ids::{OrderId, ShipmentId};
 use qm_proto::{
     inventory::v1 as inventory, order::v1 as order, routing::v1 as routing, shipping::v1 as shipping,
     types::v1::Actor,
@@ -35,6 +35,7 @@ async fn deliver(world: &World, work: &order::FulfilmentRequested) {
     let event = shipping::ShipmentChanged {
         order_id: work.order_id.clone(),
         fulfilment_id: work.fulfilment_id.clone(),
+        shipment_id: world.ids.next::<ShipmentId>().to_string(),
         status: "delivered".to_owned(),
         units: work.units.clone(),
         ..Default::default()
@@ -272,6 +273,27 @@ async fn a_hold_keeps_the_order_from_being_released() {
         };
         world.client.clone().release_hold(with_tenant(request, world.tenant)).await.unwrap();
         let _: order::FulfilmentRequested = world.hear(&placed.id).await;
+        world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_that_is_dropped_before_anybody_is_asked_is_no_fulfilment_for_others() {
+    for mut world in worlds().await {
+        let placed = world.place(1).await;
+        let request = order::HoldOrderRequest {
+            order_id: placed.id.clone(),
+            kind: "manual".to_owned(),
+            ..Default::default()
+        };
+        world.client.clone().hold_order(with_tenant(request, world.tenant)).await.unwrap();
+        let asked: order::SourcingRequested = world.hear(&placed.id).await;
+        world.tell(world.tenant, placed.id.parse::<OrderId>().unwrap(), &world.reserved(&asked)).await;
+        world.until(&placed.id, |order| is_all(order, "allocated")).await;
+        let request = order::CancelOrderRequest { order_id: placed.id.clone(), ..Default::default() };
+        world.client.clone().cancel_order(with_tenant(request, world.tenant)).await.unwrap();
+        world.until(&placed.id, |order| order.status == "cancelled").await;
+        assert_eq!(world.facts("fulfilments").await, []);
         world.stop().await;
     }
 }

@@ -5,4 +5,8 @@
 
 mod life;
 mod placing;
+mod repeats;
+mod reports;
+mod texts;
+mod wakes;
 mod world;

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use qm_ids::{ItemId, LocationId};
 
-/// Available units per item and location.
+/// As many units as anyone may want: services, and what is made on demand.
+pub const ENDLESS: u32 = u32::MAX;
+
+/// Available units per item and location. [`ENDLESS`] ones never get fewer.
 #[derive(Debug, Clone, Default)]
 pub struct Availability {
     units: HashMap<ItemId, BTreeMap<LocationId, u32>>,
@@ -28,7 +31,8 @@ impl Availability {
 
     /// Takes units away, so that the next order of a batch does not count on them too. Never goes below zero.
     pub fn take(&mut self, item: ItemId, location: LocationId, units: u32) {
-        if let Some(left) = self.units.get_mut(&item).and_then(|units| units.get_mut(&location)) {
+        let known = self.units.get_mut(&item).and_then(|units| units.get_mut(&location));
+        if let Some(left) = known.filter(|left| **left != ENDLESS) {
             *left = left.saturating_sub(units);
         }
     }

@@ -36,7 +36,8 @@ pub(super) struct WantedItem<'a> {
 /// A location and what it could do.
 pub(super) struct Candidate<'a> {
     pub(super) location: &'a Location,
-    pub(super) miles: u32,
+    /// Unknown when the location or the destination has no point.
+    pub(super) miles: Option<u32>,
     /// Absent if it can do nothing at all.
     pub(super) offer: Option<Offer>,
     /// What limits it, each reason once.
@@ -191,14 +192,15 @@ struct Screening<'s, 'a> {
 
 impl Screening<'_, '_> {
     fn judge<'a>(&self, location: &'a Location) -> Candidate<'a> {
-        let miles = location.point.miles_to(self.wanted.demand.destination.point);
+        let (from, to) = (location.point, self.wanted.demand.destination.point);
+        let miles = from.zip(to).map(|(from, to)| from.miles_to(to));
         let mut reasons = Vec::new();
         let offer = self.offer(location, miles, &mut reasons);
         Candidate { location, miles, offer, reasons }
     }
 
     /// Cheap questions first: most locations fail for want of stock, before dates and prices are looked at.
-    fn offer(&self, location: &Location, miles: u32, reasons: &mut Vec<Reason>) -> Option<Offer> {
+    fn offer(&self, location: &Location, miles: Option<u32>, reasons: &mut Vec<Reason>) -> Option<Offer> {
         let demand = self.wanted.demand;
         if let Some(reason) = location_barrier(location, demand) {
             reasons.push(reason);

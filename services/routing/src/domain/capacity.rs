@@ -16,8 +16,13 @@ pub struct CapacityClaims {
 impl CapacityClaims {
     /// Records one more shipment of a location on a date.
     pub fn claim(&mut self, location: LocationId, date: NaiveDate) {
+        self.add(location, date, 1);
+    }
+
+    /// Records shipments of a location on a date.
+    pub fn add(&mut self, location: LocationId, date: NaiveDate, shipments: u32) {
         let claimed = self.claimed.entry((location, date)).or_default();
-        *claimed = claimed.saturating_add(1);
+        *claimed = claimed.saturating_add(shipments);
     }
 
     /// How many more shipments the location can take on that date; `None` is without limit.
@@ -25,17 +30,5 @@ impl CapacityClaims {
         let capacity = location.daily_capacity?;
         let claimed = self.claimed.get(&(location.id, date)).copied().unwrap_or(0);
         Some(capacity.saturating_sub(claimed))
-    }
-}
-
-impl FromIterator<(LocationId, NaiveDate, u32)> for CapacityClaims {
-    /// From (location, date, claimed); entries for one date add up.
-    fn from_iter<I: IntoIterator<Item = (LocationId, NaiveDate, u32)>>(claims: I) -> Self {
-        let mut claimed: HashMap<_, u32> = HashMap::new();
-        for (location, date, count) in claims {
-            let sum = claimed.entry((location, date)).or_default();
-            *sum = sum.saturating_add(count);
-        }
-        Self { claimed }
     }
 }

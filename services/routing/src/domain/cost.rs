@@ -20,17 +20,19 @@ pub(super) const MAX_PRICE: Micros = MICROS_PER_MINOR * 1_000_000_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CostParts {
     /// What the carrier asks.
+    #[serde(rename = "transport_minor")]
     pub transport: Minor,
     /// What the locations' work costs.
+    #[serde(rename = "handling_minor")]
     pub handling: Minor,
     /// Counted for each shipment after the first.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(rename = "split_penalty_minor", default, skip_serializing_if = "is_zero")]
     pub split_penalty: Minor,
     /// Counted for each shipment that arrives after the promise.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(rename = "late_penalty_minor", default, skip_serializing_if = "is_zero")]
     pub late_penalty: Minor,
     /// Counted for each unit that nobody fills.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(rename = "unfilled_penalty_minor", default, skip_serializing_if = "is_zero")]
     pub unfilled_penalty: Minor,
 }
 

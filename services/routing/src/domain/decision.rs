@@ -24,6 +24,7 @@ pub struct Decision {
     /// Whether a shipment arrives after the promise, because no other plan fills as much in time.
     pub promise_unmet: bool,
     /// How the plan came about.
+    #[serde(flatten)]
     pub explanation: Explanation,
 }
 
@@ -31,6 +32,7 @@ pub struct Decision {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
     /// Who does the work.
+    #[serde(rename = "location_id")]
     pub location: LocationId,
     /// What keeps the units together.
     pub group: GroupKey,
@@ -74,6 +76,7 @@ pub struct AssignedLine {
     /// The order line.
     pub line_id: LineId,
     /// Its item.
+    #[serde(rename = "item_id")]
     pub item: ItemId,
     /// How many units, at least one.
     pub quantity: u32,
@@ -85,6 +88,7 @@ pub struct Unfilled {
     /// The order line.
     pub line_id: LineId,
     /// Its item.
+    #[serde(rename = "item_id")]
     pub item: ItemId,
     /// How many units, at least one.
     pub quantity: u32,

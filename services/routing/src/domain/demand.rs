@@ -29,8 +29,9 @@ pub struct Demand {
 /// Where a parcel goes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Destination {
-    /// The point that distances are measured to.
-    pub point: GeoPoint,
+    /// The point that distances are measured to; `None` when nobody said where it is, and then every location counts as
+    /// far away.
+    pub point: Option<GeoPoint>,
     /// ISO 3166-1 alpha-2 country code, upper case.
     pub country: String,
     /// Postal code as written on the parcel.
@@ -91,6 +92,11 @@ impl StorageClass {
             Self::Chilled => "chilled",
             Self::Frozen => "frozen",
         }
+    }
+
+    /// The reverse of [`as_str`](Self::as_str).
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Ambient, Self::Chilled, Self::Frozen].into_iter().find(|class| class.as_str() == word)
     }
 }
 

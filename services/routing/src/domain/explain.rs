@@ -30,6 +30,7 @@ pub enum Method {
     /// The search ended at its bound; a plan cheaper by at most `gap` may exist.
     Heuristic {
         /// The plan's cost less the proven lower bound.
+        #[serde(rename = "gap_minor")]
         gap: Minor,
     },
 }
@@ -38,9 +39,11 @@ pub enum Method {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CandidateReport {
     /// The location.
+    #[serde(rename = "location_id")]
     pub location: LocationId,
-    /// Great-circle miles to the destination.
-    pub miles: u32,
+    /// Great-circle miles to the destination. `None` when the location or the destination has no point: then the
+    /// farthest band of the tariff priced it, so that its cost is not understated.
+    pub miles: Option<u32>,
     /// What became of it.
     pub verdict: Verdict,
     /// What it alone could have done; absent if nothing.
@@ -63,8 +66,10 @@ pub struct Alone {
     /// When the last would arrive.
     pub promised_date: NaiveDate,
     /// What carrying them would cost.
+    #[serde(rename = "transport_minor")]
     pub transport: Minor,
     /// What working them would cost.
+    #[serde(rename = "handling_minor")]
     pub handling: Minor,
 }
 
@@ -82,6 +87,7 @@ pub enum Verdict {
     /// It could fill the whole order, at a higher cost (penalties included); at an equal cost the tie-break decided.
     Dearer {
         /// By how much.
+        #[serde(rename = "by_minor")]
         by: Minor,
     },
     /// It could fill only a part, so the order would need other shipments too, and the cheapest ones leave it out.

@@ -1,10 +1,18 @@
 //! Small worlds for tests.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use qm_ids::{ItemId, LineId, LocationId, Uuid};
+use qm_ids::{ItemId, LineId, LocationId, OrderId, TenantId, Uuid};
 use qm_money::Minor;
 
 use super::*;
+
+pub(super) use super::{
+    cost::{CostParts, Micros},
+    decision::Shortage,
+    demand::DemandLine,
+    explain::{CandidateReport, Method, Reason, Verdict},
+    tariff::unit_weight_cost,
+};
 
 pub(super) fn location_id(n: u128) -> LocationId {
     LocationId::from_uuid(Uuid::from_u128(n))
@@ -32,7 +40,7 @@ pub(super) fn location(n: u32) -> Location {
         id: location_id(n.into()),
         code: format!("L{n}"),
         kind: LocationKind::DistributionCentre,
-        point: GeoPoint::new(0.0, n.into()).unwrap(),
+        point: GeoPoint::new(0.0, n.into()).ok(),
         zone: chrono_tz::UTC,
         cutoff: NaiveTime::from_hms_opt(15, 0, 0).unwrap(),
         lead_days: 0,
@@ -64,7 +72,7 @@ pub(super) fn line(n: u32, item: u32, quantity: u32) -> DemandLine {
 pub(super) fn demand(lines: Vec<DemandLine>) -> Demand {
     Demand {
         destination: Destination {
-            point: GeoPoint::new(0.0, 0.0).unwrap(),
+            point: GeoPoint::new(0.0, 0.0).ok(),
             country: "US".into(),
             postal_code: "10001".into(),
         },
@@ -131,4 +139,38 @@ impl TestWorld {
 /// The locations of a plan's shipments.
 pub(super) fn sources(decision: &Decision) -> Vec<LocationId> {
     decision.assignments.iter().map(|assignment| assignment.location).collect()
+}
+
+/// The first attempt of order `n`, for units of one item.
+pub(super) fn request(n: u32, item: u32, quantity: u32) -> Request {
+    let demand = demand(Vec::new());
+    Request {
+        tenant: TenantId::from_uuid(Uuid::from_u128(1)),
+        order: OrderId::from_uuid(Uuid::from_u128(n.into())),
+        revision: 1,
+        attempt: 1,
+        priority: 0,
+        for_backorder: false,
+        units: vec![LineUnits { line: line_id(n.into()), item: item_id(item.into()), quantity }],
+        exclusions: demand.exclusions,
+        kind: demand.kind,
+        service_level: demand.service_level,
+        promise_by: demand.promise_by,
+        destination: demand.destination,
+        placed_at: demand.placed_at,
+    }
+}
+
+/// The request with the demand that follows from it; each item is ambient and weighs a pound.
+pub(super) fn asked(request: Request) -> (Request, Demand) {
+    let facts = ItemFacts {
+        weight_grams: 454,
+        storage: StorageClass::Ambient,
+        restricted: None,
+        drop_ship: false,
+        supply: Supply::Stock,
+    };
+    let facts = request.units.iter().map(|units| (units.item, facts.clone())).collect();
+    let demand = request.demand(&facts).unwrap();
+    (request, demand)
 }

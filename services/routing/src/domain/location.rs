@@ -18,8 +18,8 @@ pub struct Location {
     pub code: String,
     /// What sort of place it is.
     pub kind: LocationKind,
-    /// Where parcels leave from.
-    pub point: GeoPoint,
+    /// Where parcels leave from; `None` when nobody said, and then it counts as far away.
+    pub point: Option<GeoPoint>,
     /// The zone that its cut-off and its dates are local to.
     pub zone: Tz,
     /// Work that arrives before this local time is done the same day.
@@ -58,4 +58,24 @@ pub enum LocationKind {
     ThirdParty,
     /// No place at all: digital goods.
     Virtual,
+}
+
+impl LocationKind {
+    /// The word used in contracts and tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DistributionCentre => "distribution_centre",
+            Self::Store => "store",
+            Self::Supplier => "supplier",
+            Self::ThirdParty => "third_party",
+            Self::Virtual => "virtual",
+        }
+    }
+
+    /// The reverse of [`as_str`](Self::as_str).
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::DistributionCentre, Self::Store, Self::Supplier, Self::ThirdParty, Self::Virtual]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+    }
 }

@@ -3,6 +3,7 @@
 //! [`LeastCost`] is the policy in use; reserving stock and keeping claims is for others.
 
 mod availability;
+mod batch;
 mod bound;
 mod calendar;
 mod candidate;
@@ -14,33 +15,42 @@ mod explain;
 mod geometry;
 mod least_cost;
 mod location;
+mod plan;
 mod problem;
+mod request;
 mod search;
 mod settings;
+mod stock;
 mod tariff;
 mod writer;
 
 #[cfg(test)]
+mod batch_tests;
+#[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod plan_tests;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]
 mod rule_tests;
 
-pub use availability::Availability;
-pub use calendar::{first_ship_date, free_slots};
-pub use capacity::CapacityClaims;
-pub use cost::{CostParts, Micros};
-pub use decision::{AssignedLine, Assignment, Decision, GroupKey, GroupKind, Shortage, Unfilled};
-pub use demand::{ComplianceClass, Demand, DemandLine, Destination, Exclusion, FulfilmentKind, StorageClass};
-pub use explain::{Alone, CandidateReport, Explanation, Method, Reason, Verdict};
-pub use geometry::{GeoPoint, OutOfRange};
+pub use batch::{Planned, TenantWorld, plan_batch};
+pub use decision::{Assignment, Decision, GroupKind};
+pub use demand::{ComplianceClass, Destination, Exclusion, FulfilmentKind, StorageClass};
+pub use geometry::GeoPoint;
 pub use least_cost::LeastCost;
 pub use location::{Location, LocationKind};
+pub use plan::{Claim, EndReason, LetGo, LocationUnits, Made, Outcome, Plan};
+pub use request::{ItemFacts, LineUnits, Request, Supply};
 pub use settings::PolicySettings;
-pub use tariff::{Lane, Reach, Tariff, TariffRow, unit_weight_cost};
+pub use tariff::{Reach, Tariff, TariffRow};
 
 use chrono::{DateTime, Utc};
+
+use availability::Availability;
+use capacity::CapacityClaims;
+use demand::Demand;
 
 /// What a policy may know besides the demand.
 #[derive(Debug, Clone, Copy)]

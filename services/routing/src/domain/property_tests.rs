@@ -46,7 +46,7 @@ fn locations() -> impl Strategy<Value = Vec<Location>> {
             |(n, (order, unit, lead_days, daily_capacity, may, degrees)): (usize, (_, _, _, _, u8, u32))| {
                 let n = n as u32 + 1;
                 let mut it = location(n);
-                it.point = GeoPoint::new(0.0, degrees.into()).unwrap();
+                it.point = GeoPoint::new(0.0, degrees.into()).ok();
                 it.handling_order = Minor(order * 150);
                 it.handling_unit = Minor(unit);
                 it.lead_days = lead_days;
@@ -163,7 +163,7 @@ fn exact_cost(fill: &Fill, case: &Case, world: &TestWorld) -> Option<Micros> {
         if mine.is_empty() {
             continue;
         }
-        let miles = location.point.miles_to(case.demand.destination.point);
+        let miles = location.point.unwrap().miles_to(case.demand.destination.point.unwrap());
         let zone = i64::from(miles.div_ceil(100).max(1));
         let transit = if pickup { 0 } else { zone as u64 };
         for ((_, item), units) in &mine {

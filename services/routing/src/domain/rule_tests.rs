@@ -115,7 +115,7 @@ fn what_a_location_may_not_do_rules_it_out_by_name() {
         (|l| l.storage = vec![StorageClass::Ambient], Reason::CannotStore { class: StorageClass::Chilled }),
         (|l| l.compliance.clear(), Reason::NotLicensed { class: alcohol() }),
         (|l| l.kind = LocationKind::Supplier, Reason::NotDropShip),
-        (|l| l.point = GeoPoint::new(0.0, 90.0).unwrap(), Reason::NoTariff),
+        (|l| l.point = GeoPoint::new(0.0, 90.0).ok(), Reason::NoTariff),
     ];
     for (change, reason) in cases {
         let mut world = TestWorld::new(vec![location(1), location(2)], &[(1, 7, 1), (2, 7, 1)]);
@@ -240,7 +240,7 @@ fn planning_later_than_the_order_was_placed_counts_from_the_planning() {
 
 #[test]
 fn equal_plans_are_decided_by_arrival_and_then_by_id() {
-    let twin = |n: u32| Location { point: GeoPoint::new(0.0, 1.0).unwrap(), ..location(n) };
+    let twin = |n: u32| Location { point: GeoPoint::new(0.0, 1.0).ok(), ..location(n) };
     let mut world = TestWorld::new(vec![twin(9), twin(4), twin(6)], &[(9, 7, 1), (4, 7, 1), (6, 7, 1)]);
     let order = demand(vec![line(1, 7, 1)]);
     assert_eq!(sources(&world.plan(&order)), [location_id(4)]);

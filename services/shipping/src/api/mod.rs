@@ -189,7 +189,7 @@ impl ShippingService for Api {
             id: None,
             status: parse::shipment_status(&request.status)?,
             order: parse::optional_id("order_id", &request.order_id)?,
-            tracking_number: Some(request.tracking_number).filter(|number| !number.is_empty()),
+            tracking_number: parse::tracking_number(&request.tracking_number)?,
             after,
         };
         let mut list = self.shipments(tenant, &filter, limit + 1).await?;

@@ -16,6 +16,8 @@ use crate::{
 
 /// Longest text that a person may write.
 const MAX_NOTE: usize = 500;
+/// Longest tracking number that a carrier may give.
+const MAX_NUMBER: usize = 64;
 
 /// An action of a person on a fulfilment.
 #[derive(Debug, Clone)]
@@ -83,6 +85,11 @@ fn text(field: &str, text: &str, max: usize) -> Result<String, Refusal> {
 
 pub(super) fn note(note: &str) -> Result<String, Refusal> {
     text("note", note, MAX_NOTE)
+}
+
+/// The tracking number that a list asks for; none when it is empty.
+pub(super) fn tracking_number(number: &str) -> Result<Option<String>, Refusal> {
+    Ok(Some(text("tracking_number", number, MAX_NUMBER)?).filter(|number| !number.is_empty()))
 }
 
 /// Units as they were named; whether the fulfilment has them is for the domain to say.

@@ -1,11 +1,14 @@
 //! Tracking messages as carriers send them: signed by the Standard Webhooks scheme, a JSON body with events.
 
+use std::time::Duration;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use qm_clock::truncate_to_micros;
 use qm_refusal::Refusal;
+use qm_standard_webhooks::{Headers, VerifyError, WebhookSecret, verify};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ShipmentStatus, SignatureError, TrackingEvent, WebhookKey};
+use crate::domain::{ShipmentStatus, TrackingEvent};
 
 /// Largest body, bytes.
 const MAX_BODY: usize = 1 << 20;
@@ -13,6 +16,8 @@ const MAX_BODY: usize = 1 << 20;
 const MAX_EVENTS: usize = 1_000;
 const MAX_ID: usize = 100;
 const MAX_TEXT: usize = 500;
+/// How far a message's time may be from ours, as the specification suggests: older ones may be replays.
+const TOLERANCE: Duration = Duration::from_secs(300);
 
 /// A carrier's message as it came.
 #[derive(Debug, Clone, Copy)]
@@ -79,20 +84,21 @@ pub fn encode(updates: &[TrackingUpdate]) -> Result<Vec<u8>, serde_json::Error> 
     serde_json::to_vec(&serde_json::json!({ "events": events }))
 }
 
-/// Believes a message that `key` signed, and reads it.
+/// Believes a message that was signed with one of `secrets`, and reads it.
 pub fn read(
-    key: &WebhookKey,
+    secrets: &[WebhookSecret],
     message: &SignedMessage<'_>,
     now: DateTime<Utc>,
 ) -> Result<Vec<TrackingUpdate>, Refusal> {
     if message.body.len() > MAX_BODY {
         return Err(Refusal::too_large("body_too_large", format!("must be at most {MAX_BODY} bytes")));
     }
-    key.verify(message.id, message.timestamp, message.signature, message.body, now).map_err(|error| {
+    let headers = Headers { id: message.id, timestamp: message.timestamp, signature: message.signature };
+    verify(secrets, &headers, message.body, now.timestamp(), TOLERANCE).map_err(|error| {
         let (code, field) = match error {
-            SignatureError::MalformedTimestamp => ("malformed_timestamp", "webhook-timestamp"),
-            SignatureError::Stale => ("stale_message", "webhook-timestamp"),
-            SignatureError::Mismatch => ("bad_signature", "webhook-signature"),
+            VerifyError::MalformedTimestamp => ("malformed_timestamp", "webhook-timestamp"),
+            VerifyError::Stale => ("stale_message", "webhook-timestamp"),
+            VerifyError::Mismatch => ("bad_signature", "webhook-signature"),
         };
         Refusal::unauthenticated(code, error.to_string()).at(field)
     })?;

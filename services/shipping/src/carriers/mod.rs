@@ -15,6 +15,9 @@ pub use message::{SignedMessage, TrackingUpdate, encode, read};
 
 use crate::domain::{Label, ShipmentStatus};
 
+/// Most characters of an error that are kept.
+const MAX_PROBLEM: usize = 500;
+
 /// Where a parcel starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
@@ -41,7 +44,7 @@ pub struct LabelRequest {
     pub origin: Option<Origin>,
 }
 
-/// Why a carrier did not do what it was asked.
+/// Why a carrier did not do what it was asked, in its own words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CarrierError {
     /// It never will, for this reason.
@@ -53,6 +56,13 @@ pub enum CarrierError {
     /// Its answer makes no sense.
     #[error("the carrier's answer makes no sense: {0}")]
     Garbage(String),
+}
+
+impl CarrierError {
+    /// The text of it, fit to be stored: a carrier's words may be long, and hold what no database takes.
+    pub fn for_people(&self) -> String {
+        self.to_string().chars().map(|it| if it.is_control() { ' ' } else { it }).take(MAX_PROBLEM).collect()
+    }
 }
 
 /// A parcel that was given to a carrier.
@@ -139,9 +149,37 @@ pub fn check_label(label: Label) -> Result<Label, CarrierError> {
     if label.cost_minor < 0 {
         return garbage("cost: expected 0 or more");
     }
-    let is_url = |url: &str| url.is_empty() || (url.len() <= 2_000 && url.starts_with("https://"));
-    if !is_url(&label.tracking_url) || !is_url(&label.label_url) {
-        return garbage("URL: expected https://… of at most 2000 characters");
+    let is_plain = |url: &str| url.len() <= 2_000 && url.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_url = |url: &str| url.is_empty() || (url.starts_with("https://") && is_plain(url));
+    if !is_url(&label.tracking_url) {
+        return garbage("URL: expected https://… of at most 2000 visible ASCII characters");
     }
     Ok(label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_carriers_words_fit_into_a_row() {
+        let refused = |words: &str| CarrierError::Refused(words.to_owned()).for_people();
+        assert_eq!(refused("no\0such\nplace"), "the carrier refused: no such place");
+        assert_eq!(refused(&"ä".repeat(1_000)).chars().count(), MAX_PROBLEM);
+    }
+
+    #[test]
+    fn an_address_that_no_database_would_take_is_nonsense() {
+        let label = |url: &str| Label {
+            tracking_number: "N1".to_owned(),
+            tracking_url: url.to_owned(),
+            cost_minor: 1,
+        };
+        for good in ["", "https://carrier.example/track?n=N1"] {
+            assert!(check_label(label(good)).is_ok(), "{good:?}");
+        }
+        for bad in ["http://carrier.example", "https://carrier.example/\0", "https://carrier.example/a b"] {
+            assert!(matches!(check_label(label(bad)), Err(CarrierError::Garbage(_))), "{bad:?}");
+        }
+    }
 }

@@ -4,10 +4,11 @@
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use qm_refusal::Refusal;
+use qm_standard_webhooks::WebhookSecret;
 use sha2::{Digest as _, Sha256};
 
 use super::{Carrier, CarrierError, HandedOver, LabelRequest, Scan, SignedMessage, TrackingUpdate, read};
-use crate::domain::{Label, ShipmentStatus, WebhookKey};
+use crate::domain::{Label, ShipmentStatus};
 
 /// Its code.
 pub const CODE: &str = "simulated";
@@ -19,8 +20,8 @@ const MAX_WEIGHT_GRAMS: i64 = 70_000;
 /// How it behaves.
 #[derive(Debug, Clone)]
 pub struct Behaviour {
-    /// Signs its messages.
-    pub key: WebhookKey,
+    /// What it signs its messages with.
+    pub secret: WebhookSecret,
     /// From the handover to the first scan.
     pub in_transit_after: TimeDelta,
     /// From the handover to the last day.
@@ -84,7 +85,6 @@ impl Carrier for Simulated {
         Ok(Label {
             tracking_number: format!("SIM{}", digits.collect::<String>()),
             tracking_url: String::new(),
-            label_url: String::new(),
             cost_minor,
         })
     }
@@ -98,7 +98,7 @@ impl Carrier for Simulated {
         message: &SignedMessage<'_>,
         now: DateTime<Utc>,
     ) -> Result<Vec<TrackingUpdate>, Refusal> {
-        read(&self.behaviour.key, message, now)
+        read(std::slice::from_ref(&self.behaviour.secret), message, now)
     }
 
     fn timeline(&self, parcel: &HandedOver) -> Vec<Scan> {
@@ -143,7 +143,7 @@ mod tests {
 
     fn carrier(delayed: u16, attempted: u16, lost: u16) -> Simulated {
         Simulated::new(Behaviour {
-            key: WebhookKey::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap(),
+            secret: WebhookSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap(),
             in_transit_after: TimeDelta::hours(1),
             out_for_delivery_after: TimeDelta::hours(20),
             delivered_after: TimeDelta::hours(24),

@@ -285,7 +285,7 @@ fn failed(intent: &mut Intent, taken: &Intent, problem: &CarrierError, now: Date
         return;
     }
     let is_final = matches!(problem, CarrierError::Refused(_)) || intent.attempts >= MAX_ATTEMPTS;
-    let text = problem.to_string();
+    let text = problem.for_people();
     match intent.state() {
         Some(IntentState::Buying) if is_final => {
             warn!(carrier = intent.carrier, parcel.id = %intent.parcel_id, "no label: {text}");

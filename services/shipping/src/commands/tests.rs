@@ -36,12 +36,7 @@ struct Scripted {
 }
 
 fn sold(number: &str) -> Answer {
-    Ok(Label {
-        tracking_number: number.to_owned(),
-        tracking_url: String::new(),
-        label_url: String::new(),
-        cost_minor: 5,
-    })
+    Ok(Label { tracking_number: number.to_owned(), tracking_url: String::new(), cost_minor: 5 })
 }
 
 fn lost() -> Answer {
@@ -280,7 +275,6 @@ async fn nonsense_is_never_recorded() {
         super::super::carriers::check_label(Label {
             tracking_number: shipment.tracking_number.clone(),
             tracking_url: String::new(),
-            label_url: String::new(),
             cost_minor: 0,
         })
         .is_ok()

@@ -19,8 +19,6 @@ pub struct Label {
     pub tracking_number: String,
     /// Where the shopper can follow it; may be empty.
     pub tracking_url: String,
-    /// Where the label can be printed from; may be empty.
-    pub label_url: String,
     /// What it cost, minor units.
     pub cost_minor: i64,
 }
@@ -79,7 +77,6 @@ pub fn record_label(step: &mut Step, parcel: ParcelId, carrier: &str, label: &La
         carrier: carrier.to_owned(),
         tracking_number: label.tracking_number.clone(),
         tracking_url: label.tracking_url.clone(),
-        label_url: label.label_url.clone(),
         cost_minor: label.cost_minor,
         created_at: at,
         handed_over_at: None,

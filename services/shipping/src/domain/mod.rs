@@ -12,7 +12,6 @@ mod recall;
 mod reject;
 mod request;
 mod shipment;
-mod signature;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -28,7 +27,6 @@ pub use recall::recall;
 pub use reject::reject;
 pub use request::{Request, repeat, request};
 pub use shipment::{Shipment, ShipmentStatus, TrackingEvent};
-pub use signature::{SignatureError, WebhookKey};
 pub use step::{Decision, Step};
 pub use track::{Tracked, is_settled, track};
 pub use units::{LineUnits, merged};

@@ -107,8 +107,6 @@ pub struct Shipment {
     pub tracking_number: String,
     /// Where the shopper can follow it; may be empty.
     pub tracking_url: String,
-    /// Where the label can be printed from; may be empty.
-    pub label_url: String,
     /// What the label cost, minor units.
     pub cost_minor: i64,
     /// When the label was bought.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use qm_ids::{EventId, IdGenerator};
 use qm_runtime::CommandError;
+use qm_standard_webhooks::{WebhookSecret, sign};
 use reqwest::Url;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -13,7 +14,7 @@ use super::{pause, pause_after_failure};
 use crate::{
     carriers::{SignedMessage, TrackingUpdate, encode},
     commands::{self, Context},
-    domain::{ShipmentStatus, TrackingEvent, WebhookKey},
+    domain::{ShipmentStatus, TrackingEvent},
     store::{self, PlannedScan},
 };
 
@@ -53,8 +54,8 @@ pub struct ScanJob {
     pub context: Context,
     /// Names messages.
     pub ids: IdGenerator,
-    /// Signs messages.
-    pub key: WebhookKey,
+    /// What messages are signed with.
+    pub secret: WebhookSecret,
     /// Where messages go.
     pub target: Target,
 }
@@ -111,8 +112,9 @@ impl ScanJob {
         let updates: Vec<_> = scans.iter().filter_map(update).collect();
         let body = encode(&updates).map_err(|error| error.to_string())?;
         let id = self.ids.next::<EventId>().to_string();
-        let timestamp = self.context.clock.now().timestamp().to_string();
-        let signature = self.key.sign(&id, &timestamp, &body).ok_or("the key cannot sign")?;
+        let timestamp = self.context.clock.now().timestamp();
+        let signature = sign(std::slice::from_ref(&self.secret), &id, timestamp, &body);
+        let timestamp = timestamp.to_string();
         match &self.target {
             Target::Here => {
                 let message =

@@ -6,5 +6,6 @@
 mod life;
 mod lists;
 mod races;
+mod texts;
 mod tracking;
 mod world;

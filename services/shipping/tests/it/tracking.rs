@@ -1,11 +1,9 @@
 //! Carriers' messages: duplicate, late, forged, about others.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use hmac::{Hmac, Mac as _};
 use qm_clock::Clock as _;
 use qm_proto::shipping::v1 as shipping;
+use qm_standard_webhooks::{WebhookSecret, sign};
 use serde_json::{Value, json};
-use sha2::Sha256;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -15,29 +13,30 @@ use tonic::{Code, Request, Status};
 use crate::world::{World, world_reporting_to, worlds};
 
 /// The secret of `config.default.toml`.
-const SECRET: &[u8] = b"quartermaster-development-secret";
+pub(crate) const SECRET: &[u8] = b"quartermaster-development-secret";
 
 fn report(id: &str, number: &str, status: &str, at: &str) -> Value {
     json!({ "id": id, "tracking_number": number, "status": status, "occurred_at": at })
 }
 
-fn signed(world: &World, secret: &[u8], events: &[Value]) -> shipping::ReceiveTrackingRequest {
+pub(crate) fn signed(world: &World, secret: &[u8], events: &[Value]) -> shipping::ReceiveTrackingRequest {
     let body = json!({ "events": events }).to_string().into_bytes();
-    let timestamp = world.clock.now().timestamp().to_string();
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
-    mac.update(format!("msg_1.{timestamp}.").as_bytes());
-    mac.update(&body);
+    let timestamp = world.clock.now().timestamp();
+    let signature = sign(&[WebhookSecret::from_bytes(secret).unwrap()], "msg_1", timestamp, &body);
     shipping::ReceiveTrackingRequest {
         carrier: "simulated".to_owned(),
         message_id: "msg_1".to_owned(),
-        timestamp,
-        signature: format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes())),
+        timestamp: timestamp.to_string(),
+        signature,
         body,
     }
 }
 
 /// A carrier has no tenant's credential.
-async fn send(world: &World, message: shipping::ReceiveTrackingRequest) -> Result<(i32, i32), Status> {
+pub(crate) async fn send(
+    world: &World,
+    message: shipping::ReceiveTrackingRequest,
+) -> Result<(i32, i32), Status> {
     let answer = world.client.clone().receive_tracking(Request::new(message)).await?.into_inner();
     Ok((answer.applied, answer.duplicates))
 }

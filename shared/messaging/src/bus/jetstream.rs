@@ -3,7 +3,13 @@
 //! Only what 2.9 also has is used: one filter per consumer, pull consumers, `Nats-Msg-Id`, limits with `discard: new`.
 //! Old servers ignore what they do not know, so the echoed configuration is checked.
 
-use std::{collections::BTreeSet, time::Duration};
+mod subscription;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_nats::{
     Client, HeaderMap,
@@ -19,22 +25,17 @@ use async_nats::{
 };
 use async_trait::async_trait;
 use chrono::DateTime;
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::TryStreamExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{
-    Bus, BusError, ConsumerSpec, ConsumerState, Delivery, Message, StreamSpec, StreamState, Subscription,
-};
+use self::subscription::JetStreamSubscription;
+use super::{Bus, BusError, ConsumerSpec, ConsumerState, Message, StreamSpec, StreamState, Subscription};
 
 /// How long the first connection is tried.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Acknowledgements awaited at a time.
 const IN_FLIGHT: usize = 256;
-/// After the first message of a request, how long to wait for company.
-const COMPANY: Duration = Duration::from_millis(2);
-/// How much later than asked the end of a request may arrive.
-const GRACE: Duration = Duration::from_secs(1);
 /// How long the broker remembers message ids; never the only guard against duplicates.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 const OLDEST_SERVER: (u64, u64) = (2, 9);
@@ -48,6 +49,34 @@ pub struct JetStreamBus {
     client: Client,
     context: Context,
     namespace: Namespace,
+    refused: Refused,
+}
+
+/// Streams and consumers that the server would not set up as asked, each with the reason. Nothing travels there until
+/// somebody changes the setup, so whoever asks whether the bus is there is told.
+#[derive(Debug, Clone, Default)]
+struct Refused(Arc<Mutex<BTreeMap<String, String>>>);
+
+impl Refused {
+    /// Takes note of how setting `what` up ended.
+    fn note<T>(&self, what: String, result: &Result<T, BusError>) {
+        let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match result {
+            Ok(_) => drop(refused.remove(&what)),
+            Err(BusError::Misconfigured(reason)) => drop(refused.insert(what, reason.clone())),
+            // Whether it is set up is not known.
+            Err(_) => {}
+        }
+    }
+
+    /// All that is not as asked.
+    fn check(&self) -> Result<(), BusError> {
+        let refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.is_empty() {
+            return Ok(());
+        }
+        Err(BusError::Misconfigured(refused.values().cloned().collect::<Vec<_>>().join("; ")))
+    }
 }
 
 /// Keeps several installations on one server apart: it stands before stream names and subjects.
@@ -114,7 +143,7 @@ impl JetStreamBus {
         }
         let mut context = jetstream::new(client.clone());
         context.set_timeout(REQUEST_TIMEOUT);
-        Ok(Self { client, context, namespace })
+        Ok(Self { client, context, namespace, refused: Refused::default() })
     }
 
     async fn send(&self, message: &Message) -> Result<PublishAckFuture, PublishError> {
@@ -163,21 +192,20 @@ fn publish_error(error: PublishError) -> BusError {
 }
 
 /// What the server refuses stays refused until somebody changes its setup or ours.
-fn declare_error(error: CreateStreamError) -> BusError {
+fn declare_error(stream: &str, error: CreateStreamError) -> BusError {
     match error.kind() {
         CreateStreamErrorKind::JetStream(refusal) if refusal.code() != NOT_NOW => {
-            BusError::Misconfigured(refusal.to_string())
+            BusError::Misconfigured(format!("stream {stream}: {refusal}"))
         }
         CreateStreamErrorKind::InvalidStreamName | CreateStreamErrorKind::EmptyStreamName => {
-            BusError::Misconfigured(error.to_string())
+            BusError::Misconfigured(format!("stream {stream}: {error}"))
         }
         _ => unavailable(crate::error::chain(&error)),
     }
 }
 
-#[async_trait]
-impl Bus for JetStreamBus {
-    async fn declare_stream(&self, spec: &StreamSpec) -> Result<(), BusError> {
+impl JetStreamBus {
+    async fn set_up_stream(&self, spec: &StreamSpec) -> Result<(), BusError> {
         let wanted = Config {
             name: self.namespace.stream(&spec.name),
             subjects: spec.subjects.iter().map(|subject| self.namespace.subject(subject)).collect(),
@@ -189,10 +217,11 @@ impl Bus for JetStreamBus {
             duplicate_window: DUPLICATE_WINDOW,
             ..Config::default()
         };
-        let existing = self.context.get_or_create_stream(wanted.clone()).await.map_err(declare_error)?;
+        let refused = |error| declare_error(&spec.name, error);
+        let existing = self.context.get_or_create_stream(wanted.clone()).await.map_err(refused)?;
         let mut config = existing.cached_info().config.clone();
         if differences(&wanted, &config).is_some() {
-            config = self.context.update_stream(&wanted).await.map_err(declare_error)?.config;
+            config = self.context.update_stream(&wanted).await.map_err(refused)?.config;
         }
         match differences(&wanted, &config) {
             None => Ok(()),
@@ -200,6 +229,39 @@ impl Bus for JetStreamBus {
                 Err(BusError::Misconfigured(format!("stream {}: {what} is not as asked", spec.name)))
             }
         }
+    }
+
+    async fn set_up_consumer(&self, spec: &ConsumerSpec) -> Result<PullConsumer, BusError> {
+        let stream = self.stream(&spec.stream).await?;
+        let config = pull::Config {
+            durable_name: Some(spec.name.clone()),
+            deliver_policy: DeliverPolicy::All,
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: spec.ack_wait,
+            // Giving up is decided and recorded by the consumer, not by the broker.
+            max_deliver: -1,
+            filter_subject: self.namespace.subject(&spec.filter),
+            max_ack_pending: i64::from(spec.max_in_flight),
+            ..pull::Config::default()
+        };
+        stream.create_consumer(config).await.map_err(|error| match error.kind() {
+            ConsumerErrorKind::JetStream(refusal) if refusal.code() == NOT_FOUND => {
+                BusError::Unknown(spec.stream.clone())
+            }
+            ConsumerErrorKind::JetStream(refusal) if refusal.code() != NOT_NOW => {
+                BusError::Misconfigured(format!("consumer {}: {refusal}", spec.name))
+            }
+            _ => unavailable(crate::error::chain(&error)),
+        })
+    }
+}
+
+#[async_trait]
+impl Bus for JetStreamBus {
+    async fn declare_stream(&self, spec: &StreamSpec) -> Result<(), BusError> {
+        let result = self.set_up_stream(spec).await;
+        self.refused.note(format!("stream {}", spec.name), &result);
+        result
     }
 
     async fn publish(&self, messages: &[Message]) -> Vec<Result<u64, BusError>> {
@@ -238,27 +300,9 @@ impl Bus for JetStreamBus {
     }
 
     async fn subscribe(&self, spec: &ConsumerSpec) -> Result<Box<dyn Subscription>, BusError> {
-        let stream = self.stream(&spec.stream).await?;
-        let config = pull::Config {
-            durable_name: Some(spec.name.clone()),
-            deliver_policy: DeliverPolicy::All,
-            ack_policy: AckPolicy::Explicit,
-            ack_wait: spec.ack_wait,
-            // Giving up is decided and recorded by the consumer, not by the broker.
-            max_deliver: -1,
-            filter_subject: self.namespace.subject(&spec.filter),
-            max_ack_pending: i64::from(spec.max_in_flight),
-            ..pull::Config::default()
-        };
-        let consumer = stream.create_consumer(config).await.map_err(|error| match error.kind() {
-            ConsumerErrorKind::JetStream(refusal) if refusal.code() == NOT_FOUND => {
-                BusError::Unknown(spec.stream.clone())
-            }
-            ConsumerErrorKind::JetStream(refusal) if refusal.code() != NOT_NOW => {
-                BusError::Misconfigured(format!("consumer {}: {refusal}", spec.name))
-            }
-            _ => unavailable(crate::error::chain(&error)),
-        })?;
+        let result = self.set_up_consumer(spec).await;
+        self.refused.note(format!("consumer {}", spec.name), &result);
+        let consumer = result?;
         let (client, namespace) = (self.client.clone(), self.namespace.clone());
         Ok(Box::new(JetStreamSubscription { client, namespace, consumer, open: None }))
     }
@@ -301,7 +345,8 @@ impl Bus for JetStreamBus {
     }
 
     async fn ping(&self) -> Result<(), BusError> {
-        in_time(self.context.query_account()).await.map(|_| ())
+        in_time(self.context.query_account()).await?;
+        self.refused.check()
     }
 }
 
@@ -319,97 +364,6 @@ fn differences(wanted: &Config, found: &Config) -> Option<&'static str> {
     ]
     .into_iter()
     .find_map(|(name, is_same)| (!is_same).then_some(name))
-}
-
-struct JetStreamSubscription {
-    client: Client,
-    namespace: Namespace,
-    consumer: PullConsumer,
-    /// A request that the server may still answer. Dropping it would leave its messages waiting for `ack_wait`.
-    open: Option<pull::Batch>,
-}
-
-impl JetStreamSubscription {
-    fn deliver(&self, message: &jetstream::Message) -> Delivery {
-        let attempt = message.info().map_or(1, |info| u32::try_from(info.delivered).unwrap_or(1));
-        let token = message.reply.as_ref().map(ToString::to_string).unwrap_or_default();
-        let mut headers = Vec::new();
-        let mut id = String::new();
-        for (name, values) in message.headers.iter().flat_map(HeaderMap::iter) {
-            let Some(value) = values.first() else { continue };
-            let name: &str = name.as_ref();
-            if name.eq_ignore_ascii_case("nats-msg-id") {
-                id = value.to_string();
-            } else {
-                headers.push((name.to_ascii_lowercase(), value.to_string()));
-            }
-        }
-        let message = &message.message;
-        let subject = self.namespace.without(&message.subject).to_owned();
-        let message = Message { subject, id, headers, payload: message.payload.to_vec() };
-        Delivery { message, token, attempt }
-    }
-
-    async fn settle(&self, tokens: &[String], word: String) -> Result<(), BusError> {
-        in_time(async {
-            for token in tokens {
-                self.client.publish(token.clone(), word.clone().into()).await?;
-            }
-            self.client.flush().await?;
-            Ok::<_, async_nats::Error>(())
-        })
-        .await
-    }
-}
-
-#[async_trait]
-impl Subscription for JetStreamSubscription {
-    async fn fetch(&mut self, max: usize, wait: Duration) -> Result<Vec<Delivery>, BusError> {
-        let deadline = Instant::now() + wait;
-        let mut deliveries = Vec::new();
-        while deliveries.len() < max {
-            let patience = if deliveries.is_empty() {
-                // A server that is there ends the request by itself, on time.
-                deadline.saturating_duration_since(Instant::now()) + GRACE
-            } else {
-                COMPANY
-            };
-            // Kept in `self` while waiting, so that a caller who stops waiting loses nothing.
-            let next = match &mut self.open {
-                Some(open) => timeout(patience, open.next()).await,
-                None if !deliveries.is_empty() => break,
-                None => {
-                    let remaining = deadline.saturating_duration_since(Instant::now());
-                    if remaining.is_zero() {
-                        break;
-                    }
-                    let request = self.consumer.batch().max_messages(max).expires(remaining);
-                    self.open = Some(in_time(request.messages()).await?);
-                    continue;
-                }
-            };
-            match next {
-                Ok(Some(Ok(message))) => deliveries.push(self.deliver(&message)),
-                Ok(Some(Err(error))) => {
-                    self.open = None;
-                    return if deliveries.is_empty() { Err(unavailable(error)) } else { Ok(deliveries) };
-                }
-                // The request has ended, perhaps one that an earlier call began.
-                Ok(None) => self.open = None,
-                Err(_) => break,
-            }
-        }
-        Ok(deliveries)
-    }
-
-    async fn ack(&mut self, tokens: &[String]) -> Result<(), BusError> {
-        self.settle(tokens, "+ACK".to_owned()).await
-    }
-
-    async fn retry_after(&mut self, tokens: &[String], delay: Duration) -> Result<(), BusError> {
-        let nanos = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
-        self.settle(tokens, format!("-NAK {{\"delay\": {nanos}}}")).await
-    }
 }
 
 #[cfg(test)]

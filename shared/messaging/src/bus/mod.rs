@@ -53,7 +53,8 @@ pub struct ConsumerSpec {
     pub name: String,
     /// One subject or pattern, for example `qm.routing.planned` or `qm.shipment.*`.
     pub filter: String,
-    /// How long a delivery may stay unsettled before it is delivered again. Must exceed the time a batch takes.
+    /// How long a delivery may stay unsettled before it is delivered again; see
+    /// [`MessagingOptions::ack_wait`](crate::MessagingOptions::ack_wait).
     pub ack_wait: Duration,
     /// Deliveries that may be unsettled at a time.
     pub max_in_flight: u32,
@@ -132,7 +133,8 @@ pub trait Bus: Send + Sync + Debug {
     /// Drops the messages up to and including `sequence`.
     async fn purge(&self, stream: &str, sequence: u64) -> Result<(), BusError>;
 
-    /// Answers when the bus does.
+    /// Answers when the bus does, and is set up as needed: [`BusError::Misconfigured`] with the reasons as long as a stream
+    /// or consumer of this process is refused.
     async fn ping(&self) -> Result<(), BusError>;
 }
 

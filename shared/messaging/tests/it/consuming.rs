@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -30,11 +30,13 @@ impl MigratorTrait for Migrator {
 }
 
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     numbers: Mutex<Vec<i64>>,
     batches: Mutex<Vec<usize>>,
     /// Says that a dependency is down.
     is_down: AtomicBool,
+    /// How long each event takes, milliseconds.
+    slowness: AtomicU64,
     /// Takes 13, too.
     is_mended: AtomicBool,
 }
@@ -54,6 +56,8 @@ impl Handler<Placed> for Note {
             return Err(HandleError::Unavailable("down".to_owned()));
         }
         let numbers: Vec<i64> = events.iter().map(|event| event.payload.number).collect();
+        let slowness = self.0.slowness.load(Ordering::SeqCst) * numbers.len() as u64;
+        tokio::time::sleep(Duration::from_millis(slowness)).await;
         if numbers.contains(&13) && !self.0.is_mended.load(Ordering::SeqCst) {
             return Err(HandleError::poison("unlucky"));
         }
@@ -63,19 +67,28 @@ impl Handler<Placed> for Note {
     }
 }
 
-struct Service {
+pub(crate) struct Service {
     database: Database,
     outbox: Outbox,
     messaging: Messaging,
     tenant: TenantId,
 }
 
-async fn service(side: &Side, name: &'static str, seen: &Arc<Seen>) -> Service {
+pub(crate) async fn service(side: &Side, name: &'static str, seen: &Arc<Seen>) -> Service {
+    service_with(side, name, seen, MessagingOptions::default()).await
+}
+
+async fn service_with(
+    side: &Side,
+    name: &'static str,
+    seen: &Arc<Seen>,
+    options: MessagingOptions,
+) -> Service {
     let url = format!("sqlite://{}", side.folder.join(format!("{name}.sqlite")).display());
     let database = Database::open(&url, &DatabaseOptions::default()).await.unwrap();
     database.migrate::<Migrator>().await.unwrap();
     let entropy: SharedEntropy = Arc::new(SystemEntropy);
-    let options = MessagingOptions { stream_max_bytes: 4 << 20, ..MessagingOptions::default() };
+    let options = MessagingOptions { stream_max_bytes: 4 << 20, ..options };
     let clock = Arc::new(SystemClock);
     let mut builder =
         MessagingBuilder::new(name, database.clone(), side.bus.clone(), clock, ids(), &entropy, options);
@@ -86,7 +99,7 @@ async fn service(side: &Side, name: &'static str, seen: &Arc<Seen>) -> Service {
 }
 
 impl Service {
-    fn run(&self, shutdown: &CancellationToken) {
+    pub(crate) fn run(&self, shutdown: &CancellationToken) {
         for task in self.messaging.tasks() {
             tokio::spawn((task.run)(shutdown.clone()));
         }
@@ -106,7 +119,7 @@ impl Service {
     }
 }
 
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     while !holds().await {
         assert!(tokio::time::Instant::now() < deadline, "{what}");
@@ -169,6 +182,36 @@ async fn while_a_dependency_is_down_events_wait_and_none_is_set_aside() {
         assert_eq!(notification.messaging.backlog().await.unwrap().dead_letters, 0);
         seen.is_down.store(false, Ordering::SeqCst);
         until("all arrive once it is back", async || numbers(&seen) == (20..30).collect::<Vec<_>>()).await;
+        shutdown.cancel();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_takes_too_long_is_cut_off_and_smaller_ones_go_on() {
+    for side in sides().await {
+        let seen = Arc::new(Seen::default());
+        // A batch has a third of the time that a delivery has: 500 ms, in which 25 events can be applied.
+        seen.slowness.store(20, Ordering::SeqCst);
+        let options =
+            MessagingOptions { ack_wait: Duration::from_millis(1_500), ..MessagingOptions::default() };
+        let order = service(&side, "order", &seen).await;
+        let notification = service_with(&side, "notification", &seen, options).await;
+        let shutdown = CancellationToken::new();
+        order.place(100..200).await;
+        order.run(&shutdown);
+        until("the outbox is emptied", async || order.messaging.backlog().await.unwrap().outbox == 0).await;
+        notification.run(&shutdown);
+        until("all arrive", async || numbers(&seen).len() >= 100).await;
+        until("all are settled", async || notification.messaging.backlog().await.unwrap().unconsumed == 0)
+            .await;
+        assert_eq!(numbers(&seen), (100..200).collect::<Vec<_>>(), "each once in effect");
+        assert_eq!(notification.messaging.backlog().await.unwrap().dead_letters, 0);
+        let batches = seen.batches.lock().unwrap().clone();
+        assert!(
+            batches.iter().all(|size| *size <= 25),
+            "nothing held on to its events for longer: {batches:?}"
+        );
+        assert!(batches.iter().any(|size| *size > 5), "what fits goes on together: {batches:?}");
         shutdown.cancel();
     }
 }

@@ -12,9 +12,11 @@ use async_nats::jetstream::{self, stream};
 use qm_clock::SystemClock;
 use qm_messaging::bus::{self, BusError};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     bus::{ack, ids, publish, take},
+    consuming::{service, until},
     side::{Side, WAIT, consumer, message, sides},
 };
 
@@ -66,6 +68,37 @@ async fn a_stream_set_up_otherwise_is_refused_by_the_name_of_the_setting() {
     let overlapping = bus::StreamSpec { name: "QM_OTHER".to_owned(), ..spec };
     let refusal = side.bus.declare_stream(&overlapping).await.unwrap_err();
     assert!(matches!(&refusal, BusError::Misconfigured(what) if what.contains("overlap")), "{refusal}");
+
+    // Whoever asks whether the bus is there is told, until both are mended.
+    let both = |what: &str| what.contains("storage") && what.contains("overlap");
+    let refusal = side.bus.ping().await.unwrap_err();
+    assert!(matches!(&refusal, BusError::Misconfigured(what) if both(what)), "{refusal}");
+    let apart = bus::StreamSpec { subjects: vec!["qm.other.>".to_owned()], ..overlapping };
+    side.bus.declare_stream(&apart).await.unwrap();
+    let refusal = side.bus.ping().await.unwrap_err();
+    assert!(matches!(&refusal, BusError::Misconfigured(what) if what.contains("storage") && !both(what)));
+    broker.delete_stream(&stream).await.unwrap();
+    side.declare(4 << 20).await;
+    side.bus.ping().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_services_stream_is_set_up_otherwise_its_bus_says_so_and_not_any_longer() {
+    let Some((side, broker, stream)) = broker().await else { return };
+    let mut config = broker.get_stream(&stream).await.unwrap().cached_info().config.clone();
+    broker.delete_stream(&stream).await.unwrap();
+    config.storage = stream::StorageType::Memory;
+    broker.create_stream(config).await.unwrap();
+    let order = service(&side, "order", &Arc::default()).await;
+    let shutdown = CancellationToken::new();
+    order.run(&shutdown);
+    until("its bus is not as needed", async || {
+        matches!(side.bus.ping().await, Err(BusError::Misconfigured(what)) if what.contains("storage"))
+    })
+    .await;
+    broker.delete_stream(&stream).await.unwrap();
+    until("its bus is as needed", async || side.bus.ping().await.is_ok()).await;
+    shutdown.cancel();
 }
 
 /// A server of this test's own, to be stopped and started.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::world::*;
-use crate::domain::{Book, Issue, MovementKind, Plan, reservation_id};
+use crate::domain::{Book, Issue, LocationRules, MovementKind, Plan, reservation_id};
 
 #[derive(Debug, Clone)]
 enum Verb {
@@ -15,6 +15,7 @@ enum Verb {
     Issue { plan: u128, part: (u128, u128, i64) },
     Pick { plan: u128, part: (u128, u128, i64) },
     Wait(u128, i64),
+    Review(u128, u128, LocationRules),
     Expire,
 }
 
@@ -37,6 +38,11 @@ fn verb() -> impl Strategy<Value = Verb> {
         2 => (0..8_u128, part()).prop_map(|(plan, part)| Verb::Issue { plan, part }),
         1 => (0..8_u128, part()).prop_map(|(plan, part)| Verb::Pick { plan, part }),
         1 => (0..2_u128, 0..8_i64).prop_map(|(it, n)| Verb::Wait(it, n)),
+        1 => (0..2_u128, 0..2_u128, 0..8_i64, any::<bool>(), any::<bool>()).prop_map(
+            |(it, at, safety, is_active, was_opened)| {
+                Verb::Review(it, at, LocationRules { safety, is_active, was_opened })
+            }
+        ),
         1 => Just(Verb::Expire),
     ]
 }
@@ -66,6 +72,7 @@ fn carry_out(book: &mut Book, verb: &Verb) {
             book.pick(tenant(), reservation, location(part.1), &[units(&[*part])[0].units]);
         }
         Verb::Wait(it, n) => book.put_waiting(tenant(), item(*it), *n),
+        Verb::Review(it, at, rules) => book.review(key(*it, *at), rules, &cause()),
         Verb::Expire => {
             let holds: Vec<_> = book.holds().keys().copied().collect();
             for hold in holds {

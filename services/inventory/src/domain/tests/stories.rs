@@ -1,9 +1,11 @@
 //! One story each.
 
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 
 use super::world::*;
-use crate::domain::{Event, Issue, MovementKind, NewMovement, Plan, State, reservation_id};
+use crate::domain::{
+    Book, Event, Issue, LocationRules, MovementKind, NewMovement, Plan, State, reservation_id,
+};
 
 fn is_reserved(event: &Event) -> bool {
     matches!(event, Event::Reserved { .. })
@@ -150,9 +152,15 @@ fn a_short_count_breaks_holds_then_the_least_urgent_and_never_what_is_picked() {
     book.put_waiting(tenant(), item(0), 0);
     receive(&mut book, key(0, 0), 8);
     assert_eq!(buckets(&book, key(0, 0)), (10, 0, 2));
-    // By priority, then by age: 4 goes first, then 3, then 2; 1 is the most urgent; 5 is least urgent but picked.
-    for (n, priority, quantity) in [(1, 9, 2), (2, 0, 2), (3, 0, 2), (4, -1, 1), (5, -5, 1)] {
-        book.reserve(&Plan { priority, ..plan(n, &[(0, 0, quantity)]) }, &cause());
+    // By priority, then by promise: 4 goes first, then 3, then 2, though that was planned last; 1 is the most urgent; 5 is
+    // least urgent but picked.
+    for (n, priority, day, quantity) in
+        [(1, 9, 9, 2), (3, 0, 3, 2), (2, 0, 2, 2), (4, -1, 1, 1), (5, -5, 9, 1)]
+    {
+        let mut plan = Plan { priority, ..plan(n, &[(0, 0, quantity)]) };
+        plan.planned_at = at(100 - i64::try_from(n).unwrap());
+        plan.units[0].promised = NaiveDate::from_ymd_opt(2026, 7, day);
+        book.reserve(&plan, &cause());
     }
     let picked = units(&[(0, 0, 1)])[0].units;
     assert!(book.pick(tenant(), reservation_id(plan(5, &[]).id), location(0), &[picked]));
@@ -170,12 +178,52 @@ fn a_short_count_breaks_holds_then_the_least_urgent_and_never_what_is_picked() {
     report(&mut book, key(0, 0), MovementKind::Adjust, -6).unwrap();
     assert_eq!(broken(&events(&mut book)), [(3, 1), (2, 2), (1, 2)]);
     assert_eq!(buckets(&book, key(0, 0)), (1, 1, 0), "what is picked stays");
+    let state = |n| book.reservations()[&(tenant(), reservation_id(plan(n, &[]).id))].state;
+    assert_eq!([1, 2, 3, 4].map(state), [State::Broken; 4]);
+    assert_eq!(state(5), State::Live);
     let last = book.written().movements.last().unwrap();
     assert_eq!((last.kind, last.delta.sellable, last.reason.as_str()), ("adjust", 1, "recorded_shortage"));
     check_laws(&book);
 
     assert!(book.issue(&issue_of(&plan(5, &[]), &[(0, 0, 1)]), &cause()));
     assert_eq!(buckets(&book, key(0, 0)), (0, 0, 0));
+    check_laws(&book);
+}
+
+#[test]
+fn of_claims_with_equal_priority_those_without_a_promise_go_first_and_then_the_latest_planned() {
+    let mut book = book(0);
+    receive(&mut book, key(0, 0), 4);
+    for (n, promised) in [(1, None), (2, NaiveDate::MAX.into()), (3, NaiveDate::MAX.into()), (4, None)] {
+        let mut plan = plan(n, &[(0, 0, 1)]);
+        plan.units[0].promised = promised;
+        book.reserve(&plan, &cause());
+    }
+    events(&mut book);
+    report(&mut book, key(0, 0), MovementKind::Count, 0).unwrap();
+    assert_eq!(broken(&events(&mut book)), [(4, 1), (1, 1), (3, 1), (2, 1)]);
+    check_laws(&book);
+}
+
+#[test]
+fn a_plan_with_units_elsewhere_is_live_until_the_last_of_them_is_broken() {
+    let mut book = book(0);
+    receive(&mut book, key(0, 0), 1);
+    receive(&mut book, key(1, 1), 1);
+    let plan = plan(1, &[(0, 0, 1), (1, 1, 1)]);
+    book.reserve(&plan, &cause());
+    let state = |book: &Book| book.reservations()[&(tenant(), reservation_id(plan.id))].state;
+    report(&mut book, key(0, 0), MovementKind::Count, 0).unwrap();
+    assert_eq!(state(&book), State::Live);
+    report(&mut book, key(1, 1), MovementKind::Count, 0).unwrap();
+    assert_eq!(state(&book), State::Broken);
+    check_laws(&book);
+    // It ended once: a release finds nothing, and units that were picked all the same leave the books.
+    events(&mut book);
+    book.release(&release_of(&plan, vec![], false), &cause());
+    assert_eq!(events(&mut book), []);
+    assert!(book.issue(&issue_of(&plan, &[(1, 1, 1)]), &cause()));
+    assert_eq!(state(&book), State::Broken);
     check_laws(&book);
 }
 
@@ -268,6 +316,35 @@ fn a_hold_does_not_end_before_its_time() {
     assert!(events(&mut book).is_empty());
 }
 
+fn rules(safety: i64) -> LocationRules {
+    LocationRules { safety, is_active: true, was_opened: false }
+}
+
+#[test]
+fn what_a_location_no_longer_keeps_back_is_told_and_held_like_what_arrives() {
+    let mut book = book(0);
+    receive(&mut book, key(0, 0), 10);
+    book.review(key(0, 0), &rules(8), &cause());
+    assert_eq!(events(&mut book).len(), 1, "the arrival alone");
+    let movements = book.written().movements.len();
+    book.put_waiting(tenant(), item(0), 4);
+    book.review(key(0, 0), &rules(3), &cause());
+    book.review(key(0, 0), &rules(3), &cause());
+    let told = events(&mut book);
+    assert!(matches!(told[..], [Event::AvailabilityIncreased { quantity: 5, held: 4, .. }]), "{told:?}");
+    assert_eq!(buckets(&book, key(0, 0)), (10, 0, 4));
+    assert_eq!(book.written().movements.len(), movements + 1, "only the hold moves anything");
+    // Nobody can have what a closed location gives free.
+    book.review(key(0, 0), &LocationRules { is_active: false, ..rules(0) }, &cause());
+    assert_eq!(events(&mut book), []);
+    // Opened again, it tells all that is left to anybody; 4 are held already.
+    book.put_waiting(tenant(), item(0), 5);
+    book.review(key(0, 0), &LocationRules { was_opened: true, ..rules(0) }, &cause());
+    let told = events(&mut book);
+    assert!(matches!(told[..], [Event::AvailabilityIncreased { quantity: 6, held: 1, .. }]), "{told:?}");
+    check_laws(&book);
+}
+
 #[test]
 fn low_stock_is_told_when_the_threshold_is_crossed_and_not_again_below_it() {
     let mut book = book(0);
@@ -285,6 +362,9 @@ fn low_stock_is_told_when_the_threshold_is_crossed_and_not_again_below_it() {
     );
     book.reserve(&plan(3, &[(0, 0, 1)]), &cause());
     assert!(!events(&mut book).iter().any(is_low));
+    receive(&mut book, key(0, 0), 10);
+    book.review(key(0, 0), &rules(9), &cause());
+    assert!(events(&mut book).iter().any(is_low), "what is kept back is not available");
 }
 
 #[test]

@@ -8,8 +8,8 @@ use qm_ids::{Id, IdGenerator, ItemId, LineId, LocationId, OrderId, PlanId, Tenan
 use qm_refusal::Refusal;
 
 use crate::domain::{
-    Book, Cause, Event, ItemFacts, LineUnits, LocationUnits, MovementKind, NewMovement, Plan, Release, Stock,
-    StockKey, reservation_id, stock_id,
+    Book, Cause, Event, ItemFacts, LineUnits, LocationUnits, MovementKind, NewMovement, Plan, PlannedUnits,
+    Release, State, Stock, StockKey, reservation_id, stock_id,
 };
 
 pub(super) const HOLD_SECONDS: i64 = 60;
@@ -88,7 +88,10 @@ pub(super) fn plan(n: u128, wanted: &[(u128, u128, i64)]) -> Plan {
         for_backorder: false,
         planned_at: at(i64::try_from(n).unwrap()),
         announced: n.to_be_bytes().to_vec(),
-        units: units(wanted),
+        units: units(wanted)
+            .into_iter()
+            .map(|LocationUnits { location, units }| PlannedUnits { location, units, promised: None })
+            .collect(),
     }
 }
 
@@ -162,4 +165,13 @@ pub(super) fn check_laws(book: &Book) {
         assert!(leg.open() >= 0 && leg.released >= 0 && leg.issued >= 0 && leg.broken >= 0, "{leg:?}");
     }
     assert!(book.holds().values().all(|hold| hold.quantity > 0));
+    for reservation in book.reservations().values() {
+        let mine = book.legs().values().filter(|leg| leg.reservation == reservation.id);
+        let is_claiming = mine.map(|leg| leg.open()).sum::<i64>() > 0;
+        assert_eq!(
+            reservation.state == State::Live,
+            is_claiming,
+            "it is live as long as it claims: {reservation:?}"
+        );
+    }
 }

@@ -8,3 +8,4 @@ pub mod reservation;
 pub mod reservation_leg;
 pub mod stock;
 pub mod stock_hold;
+pub mod stock_review;

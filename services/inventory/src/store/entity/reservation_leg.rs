@@ -1,5 +1,6 @@
 //! Legs: the units of one line that a reservation claims at one location.
 
+use chrono::NaiveDate;
 use qm_database::TenantEntity;
 use qm_ids::{ItemId, LineId, LocationId, ReservationId, TenantId};
 use sea_orm::entity::prelude::*;
@@ -24,6 +25,7 @@ pub struct Model {
     pub broken: i64,
     /// `quantity - released - issued - broken`, for indexes.
     pub open_units: i64,
+    pub promised_date: Option<NaiveDate>,
     pub stocked: bool,
     pub picked: bool,
 }

@@ -20,8 +20,12 @@ pub struct Model {
     pub status: String,
     pub attempts: i32,
     pub last_error: String,
-    /// When the next try is due; none once it is over.
+    /// When the next try is due, or with `is_claimed` when the claim ends; none once it is over.
     pub due_at: Option<DateTime<Utc>>,
+    /// True while somebody is sending it.
+    pub is_claimed: bool,
+    /// `traceparent` of the event that caused it.
+    pub trace: Option<String>,
     pub created_at: DateTime<Utc>,
     pub sent_at: Option<DateTime<Utc>>,
 }

@@ -1,31 +1,17 @@
 //! One test per race.
 
-use qm_ids::FulfilmentId;
 use qm_refusal::Kind as RefusalKind;
 
 use super::world::{
-    PATIENCE, decide, items, location, new_order, now, open_units, placed, plan, reservation, reserved,
+    PATIENCE, all, decide, in_fulfilment, items, location, miss, new_order, now, open_units, placed, plan,
+    reject, reservation, reserved, some,
 };
 use crate::domain::status::Status;
 use crate::domain::{
     Bucket, Event, HoldKind, LineUnits, Order, RejectReason, ReleaseReason, SourcingReason, cancel, hold,
-    place, record_broken, record_cancelled, record_delivered, record_fulfilment_rejected, record_issued,
-    record_recall_refused, record_rejected, record_reserved, record_unfillable, release_hold, sweep, wake,
+    place, record_broken, record_cancelled, record_fulfilment_rejected, record_issued, record_recall_refused,
+    record_reserved, release_hold, sweep, wake,
 };
-
-/// An order whose units are in fulfilment at one location.
-fn in_fulfilment(quantities: &[i64]) -> (Order, FulfilmentId) {
-    let mut order = placed(quantities).order;
-    let units = open_units(&order, 1);
-    decide(&mut order, |step| record_reserved(step, &reserved(step.order(), 1, &[(location(1), units)])));
-    assert_eq!(order.status(), Status::InFulfilment);
-    let id = order.fulfilments[0].id;
-    (order, id)
-}
-
-fn all(order: &Order) -> Vec<LineUnits> {
-    order.units_of(&order.ranges(|_, _| true))
-}
 
 fn try_cancel(order: &mut Order) -> Vec<Event> {
     decide(order, |step| cancel(step, "changed my mind").unwrap())
@@ -53,7 +39,7 @@ fn what_a_location_works_on_is_cancelled_only_when_it_says_so() {
     let events = try_cancel(&mut order);
     assert!(matches!(events.as_slice(), [Event::RecallRequested { .. }]), "{events:?}");
     assert_eq!(order.count(Bucket::InFulfilment), 2);
-    let events = decide(&mut order, |step| record_cancelled(step, fulfilment, &[]));
+    let events = decide(&mut order, |step| record_cancelled(step, fulfilment, 2, &[]));
     assert!(has_release(&events, ReleaseReason::Cancelled));
     assert_eq!(order.status(), Status::Cancelled);
 }
@@ -64,7 +50,7 @@ fn a_recall_that_comes_too_late_leaves_the_units_on_their_way() {
     try_cancel(&mut order);
     decide(&mut order, |step| record_recall_refused(step, fulfilment));
     let units = all(&order);
-    decide(&mut order, |step| record_issued(step, fulfilment, &units));
+    decide(&mut order, |step| record_issued(step, fulfilment, "", &units));
     assert_eq!(order.count(Bucket::Shipped), 2);
     let step = &mut crate::domain::Step::new(order, now(), PATIENCE);
     assert_eq!(cancel(step, "again").unwrap_err().kind, RefusalKind::Conflict);
@@ -75,44 +61,26 @@ fn an_issue_wins_over_a_recall_under_way() {
     let (mut order, fulfilment) = in_fulfilment(&[1]);
     try_cancel(&mut order);
     let units = all(&order);
-    decide(&mut order, |step| record_issued(step, fulfilment, &units));
+    decide(&mut order, |step| record_issued(step, fulfilment, "", &units));
     assert_eq!(order.count(Bucket::Shipped), 1);
-    assert!(decide(&mut order, |step| record_cancelled(step, fulfilment, &[])).is_empty());
-}
-
-#[test]
-fn a_delivery_told_before_the_issue_counts_once() {
-    let (mut order, fulfilment) = in_fulfilment(&[2]);
-    let line = order.lines[0].id;
-    let one = vec![LineUnits { line, item: order.lines[0].item, quantity: 1 }];
-    decide(&mut order, |step| record_delivered(step, fulfilment, &one));
-    let units = all(&order);
-    decide(&mut order, |step| record_issued(step, fulfilment, &units));
-    assert_eq!((order.count(Bucket::Delivered), order.count(Bucket::Shipped)), (1, 1));
-    decide(&mut order, |step| record_delivered(step, fulfilment, &one));
-    assert_eq!(order.status(), Status::Completed);
+    assert!(decide(&mut order, |step| record_cancelled(step, fulfilment, 2, &[])).is_empty());
 }
 
 #[test]
 fn a_rejected_plan_is_tried_elsewhere_and_at_last_backordered() {
     let mut order = placed(&[3]).order;
-    for attempt in 1..=4 {
-        let events = decide(&mut order, |step| {
-            record_rejected(
-                step,
-                attempt,
-                &[(location(attempt.unsigned_abs().into()), step.order().lines[0].item)],
-            )
-        });
+    for attempt in 1..=4_i32 {
+        let short = [(location(attempt.unsigned_abs().into()), order.lines[0].item)];
+        let events = reject(&mut order, attempt, &short);
         let Event::SourcingRequested { attempt: next, reason, exclusions, .. } = &events[0] else {
             panic!("{events:?}")
         };
         assert_eq!((*next, *reason), (attempt + 1, SourcingReason::Rejected));
         assert_eq!(exclusions.len(), attempt as usize, "exclusions add up");
     }
-    decide(&mut order, |step| record_rejected(step, 5, &[]));
+    reject(&mut order, 5, &[]);
     assert_eq!(order.count(Bucket::Backordered), 3);
-    assert!(decide(&mut order, |step| record_rejected(step, 5, &[])).is_empty(), "told twice");
+    assert!(reject(&mut order, 5, &[]).is_empty(), "told twice");
 }
 
 #[test]
@@ -125,15 +93,15 @@ fn both_parts_of_an_answer_commute() {
         let claim = reserved(&order, 1, &[(location(1), vec![units(&first, 2), units(&second, 2)])]);
         let missing = [units(&first, 3)];
         let reserve = |order: &mut Order| decide(order, |step| record_reserved(step, &claim));
-        let miss = |order: &mut Order| decide(order, |step| record_unfillable(step, 1, &missing));
+        let fail = |order: &mut Order| miss(order, 1, &missing);
         if reserved_first {
             reserve(&mut order);
-            miss(&mut order);
+            fail(&mut order);
         } else {
-            miss(&mut order);
+            fail(&mut order);
             reserve(&mut order);
         }
-        assert!(reserve(&mut order).is_empty() && miss(&mut order).is_empty(), "told twice");
+        assert!(reserve(&mut order).is_empty() && fail(&mut order).is_empty(), "told twice");
         assert_eq!((order.count(Bucket::InFulfilment), order.count(Bucket::Backordered)), (4, 3));
         order.lines.iter().map(|line| line.pieces.clone()).collect::<Vec<_>>()
     };
@@ -145,7 +113,7 @@ fn a_short_pick_looks_elsewhere_and_tells_inventory_why() {
     let (mut order, fulfilment) = in_fulfilment(&[4]);
     let one = vec![LineUnits { line: order.lines[0].id, item: order.lines[0].item, quantity: 1 }];
     let events = decide(&mut order, |step| {
-        record_fulfilment_rejected(step, fulfilment, &one, RejectReason::ShortPick)
+        record_fulfilment_rejected(step, fulfilment, 2, &one, RejectReason::ShortPick)
     });
     assert!(has_release(&events, ReleaseReason::ShortPick));
     let asks = events.iter().any(|event| {
@@ -189,8 +157,8 @@ fn a_broken_reservation_in_fulfilment_is_recalled_and_sourced_again() {
         let claim = reservation(plan(step.order(), 1));
         record_broken(step, claim, location(1), &units[0])
     });
-    assert!(matches!(events.as_slice(), [Event::RecallRequested { .. }]), "{events:?}");
-    decide(&mut order, |step| record_cancelled(step, fulfilment, &[]));
+    assert!(matches!(events.as_slice(), [.., Event::RecallRequested { .. }]), "{events:?}");
+    decide(&mut order, |step| record_cancelled(step, fulfilment, 2, &[]));
     assert_eq!(order.count(Bucket::Open), 2, "sourced again, not cancelled");
 }
 
@@ -203,7 +171,7 @@ fn a_cancel_wins_over_looking_for_another_source() {
         record_broken(step, claim, location(1), &units[0])
     });
     try_cancel(&mut order);
-    decide(&mut order, |step| record_cancelled(step, fulfilment, &[]));
+    decide(&mut order, |step| record_cancelled(step, fulfilment, 2, &[]));
     assert_eq!(order.status(), Status::Cancelled);
 }
 
@@ -224,9 +192,9 @@ fn a_hold_keeps_units_allocated_until_it_is_lifted() {
 fn backordered_units_wake_for_at_most_what_arrived() {
     let mut order = placed(&[5]).order;
     let units = open_units(&order, 1);
-    decide(&mut order, |step| record_unfillable(step, 1, &units));
+    miss(&mut order, 1, &units);
     let item = order.lines[0].item;
-    decide(&mut order, |step| wake(step, item, 3).to_string());
+    decide(&mut order, |step| wake(step, item, 3, now()).to_string());
     assert_eq!((order.count(Bucket::Open), order.count(Bucket::Backordered)), (3, 2));
     assert_eq!(order.attempts.last().unwrap().reason, SourcingReason::Backorder);
 }
@@ -271,17 +239,11 @@ fn a_total_that_does_not_add_up_is_refused_with_what_it_should_be() {
 fn a_recall_for_some_units_leaves_those_that_left_before() {
     let (mut order, fulfilment) = in_fulfilment(&[5]);
     try_cancel(&mut order);
-    let units = |quantity| {
-        vec![LineUnits {
-            line: placed(&[5]).order.lines[0].id,
-            item: placed(&[5]).order.lines[0].item,
-            quantity,
-        }]
-    };
+    let (two, three) = (some(&order, 2), some(&order, 3));
     // Three had left; that is told after the recall of the other two.
-    decide(&mut order, |step| record_cancelled(step, fulfilment, &units(2)));
+    decide(&mut order, |step| record_cancelled(step, fulfilment, 2, &two));
     assert_eq!((order.count(Bucket::Cancelled), order.count(Bucket::InFulfilment)), (2, 3));
-    decide(&mut order, |step| record_issued(step, fulfilment, &units(3)));
+    decide(&mut order, |step| record_issued(step, fulfilment, "", &three));
     assert_eq!(order.count(Bucket::Shipped), 3);
 }
 
@@ -301,8 +263,8 @@ fn a_claim_broken_before_it_was_told_of_is_not_trusted() {
 fn unfillable_told_twice_backorders_once() {
     let mut order = placed(&[5]).order;
     let some = vec![LineUnits { quantity: 2, ..all(&order)[0].clone() }];
-    decide(&mut order, |step| record_unfillable(step, 1, &some));
-    assert!(decide(&mut order, |step| record_unfillable(step, 1, &some)).is_empty());
+    miss(&mut order, 1, &some);
+    assert!(miss(&mut order, 1, &some).is_empty());
     assert_eq!((order.count(Bucket::Open), order.count(Bucket::Backordered)), (3, 2));
 }
 
@@ -312,7 +274,9 @@ fn what_was_cancelled_too_late_is_not_sourced_again_when_it_comes_back() {
     try_cancel(&mut order);
     decide(&mut order, |step| record_recall_refused(step, fulfilment));
     let units = all(&order);
-    decide(&mut order, |step| record_fulfilment_rejected(step, fulfilment, &units, RejectReason::ShortPick));
+    decide(&mut order, |step| {
+        record_fulfilment_rejected(step, fulfilment, 2, &units, RejectReason::ShortPick)
+    });
     assert_eq!(order.status(), Status::Cancelled);
 }
 
@@ -320,11 +284,11 @@ fn what_was_cancelled_too_late_is_not_sourced_again_when_it_comes_back() {
 fn locations_that_declined_are_not_asked_in_turn() {
     let (mut order, first) = in_fulfilment(&[1]);
     let units = all(&order);
-    decide(&mut order, |step| record_fulfilment_rejected(step, first, &units, RejectReason::Declined));
+    decide(&mut order, |step| record_fulfilment_rejected(step, first, 2, &units, RejectReason::Declined));
     let open = open_units(&order, 2);
     decide(&mut order, |step| record_reserved(step, &reserved(step.order(), 2, &[(location(2), open)])));
     let second = order.fulfilments[1].id;
-    decide(&mut order, |step| record_fulfilment_rejected(step, second, &units, RejectReason::Declined));
+    decide(&mut order, |step| record_fulfilment_rejected(step, second, 2, &units, RejectReason::Declined));
     let excluded: Vec<_> = order.attempts[2].exclusions.iter().map(|exclusion| exclusion.location).collect();
     assert_eq!(excluded, [location(1), location(2)]);
 }

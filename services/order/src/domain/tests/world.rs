@@ -1,12 +1,15 @@
 //! A small world: one order, and the messages under way to and from it.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use qm_ids::{ItemId, LocationId, OrderId, PlanId, ReservationId, TenantId, Uuid, derive};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use qm_ids::{
+    FulfilmentId, ItemId, LocationId, OrderId, PlanId, ReservationId, ShipmentId, TenantId, Uuid, derive,
+};
 use qm_money::{Currency, Minor, UnitPrice};
 
 use crate::domain::{
-    Assignment, Bucket, Customer, Decision, Event, Item, Kind, LineUnits, NewLine, NewOrder, Order,
-    Reservation, Step, UnitRange, place,
+    Assignment, Bucket, Customer, Decision, Event, Hold, Item, Kind, Line, LineUnits, NewLine, NewOrder,
+    Order, Reservation, Step, UnitRange, place, record_rejected, record_reserved, record_unfillable,
+    status::{FulfilmentStatus, Status},
 };
 
 pub(super) const PATIENCE: TimeDelta = TimeDelta::seconds(30);
@@ -91,9 +94,67 @@ pub(super) fn decide(order: &mut Order, verb: impl FnOnce(&mut Step) -> String) 
     folded.updated_at = decision.order.updated_at;
     folded.timeline_length = decision.order.timeline_length;
     assert_eq!(folded, decision.order);
-    assert_eq!(decision.order.revision, before.revision + i64::from(!decision.events.is_empty()));
+    let has_changed = decision.events.iter().any(Event::is_change);
+    assert_eq!(decision.order.revision, before.revision + i64::from(has_changed));
+    if !has_changed {
+        assert_eq!(
+            visible(&decision.order),
+            visible(&before),
+            "a person sees no change: {:?}",
+            decision.events
+        );
+    }
     *order = decision.order;
     decision.events
+}
+
+/// What a person sees of an order.
+fn visible(order: &Order) -> (Vec<Line>, Vec<Hold>, Status, FulfilmentStatus, Option<NaiveDate>) {
+    let summaries = (order.status(), order.fulfilment_status());
+    (order.lines.clone(), order.holds.clone(), summaries.0, summaries.1, order.current_promise)
+}
+
+/// An order whose units are in fulfilment at one location.
+pub(super) fn in_fulfilment(quantities: &[i64]) -> (Order, FulfilmentId) {
+    let mut order = placed(quantities).order;
+    let units = open_units(&order, 1);
+    decide(&mut order, |step| record_reserved(step, &reserved(step.order(), 1, &[(location(1), units)])));
+    assert_eq!(order.status(), Status::InFulfilment);
+    let id = order.fulfilments[0].id;
+    (order, id)
+}
+
+/// All units of an order, by line.
+pub(super) fn all(order: &Order) -> Vec<LineUnits> {
+    order.units_of(&order.ranges(|_, _| true))
+}
+
+/// Units of an order's first line.
+pub(super) fn some(order: &Order, quantity: i64) -> Vec<LineUnits> {
+    vec![LineUnits { quantity, ..all(order)[0].clone() }]
+}
+
+pub(super) fn shipment(n: u128) -> Option<ShipmentId> {
+    Some(ShipmentId::from_uuid(Uuid::from_u128(0x3000 + n)))
+}
+
+/// An attempt that finds nothing when nothing arrived.
+pub(super) fn miss(order: &mut Order, attempt: i32, units: &[LineUnits]) -> Vec<Event> {
+    decide(order, |step| record_unfillable(step, attempt, units, &mut <_>::default()))
+}
+
+/// An attempt that is rejected when nothing arrived.
+pub(super) fn reject(order: &mut Order, attempt: i32, short: &[(LocationId, ItemId)]) -> Vec<Event> {
+    decide(order, |step| record_rejected(step, attempt, short, &mut <_>::default()))
+}
+
+/// Units that events let go.
+pub(super) fn released(events: &[Event]) -> i64 {
+    let units = events.iter().filter_map(|event| match event {
+        Event::ReleaseRequested { units, .. } => Some(units),
+        _ => None,
+    });
+    units.flatten().map(|(_, units)| units.quantity).sum()
 }
 
 /// A reservation at `location` for `units` of each line that is open in the attempt.

@@ -18,6 +18,8 @@ pub struct Model {
     pub rejections: i32,
     /// A JSON array of [location, item or null] pairs.
     pub exclusions: String,
+    /// It saw all stock whose arrival was handled until then.
+    pub sees_until: DateTime<Utc>,
     pub told_unfillable: bool,
     /// A JSON array of [location, line, item, quantity] lists.
     pub broken: String,

@@ -26,6 +26,12 @@ pub struct Model {
     pub state: String,
     pub asks: i32,
     pub due_at: Option<DateTime<Utc>>,
+    /// A JSON array of what was reported.
+    pub reports: String,
+    /// A JSON array of what became of its shipments.
+    pub journeys: String,
+    /// A JSON array of [line, units] pairs.
+    pub broken: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

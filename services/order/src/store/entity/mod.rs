@@ -1,5 +1,6 @@
 //! Rows.
 
+pub mod arrival;
 pub mod attempt;
 pub mod fulfilment;
 pub mod hold;

@@ -1,5 +1,6 @@
 //! Pieces: consecutive units of a line that share a fate.
 
+use chrono::{DateTime, Utc};
 use qm_database::TenantEntity;
 use qm_ids::{FulfilmentId, ItemId, LineId, LocationId, OrderId, PlanId, ReservationId, TenantId};
 use sea_orm::entity::prelude::*;
@@ -24,6 +25,10 @@ pub struct Model {
     pub fulfilment_id: Option<FulfilmentId>,
     /// The line's, so that those who wait for an item are found.
     pub item_id: ItemId,
+    /// The order's, as the next: those who wait are found in their turn.
+    pub priority: i32,
+    /// The order's.
+    pub placed_at: DateTime<Utc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -110,12 +110,7 @@ impl Work {
 }
 
 pub(super) fn sale(parcel: qm_ids::ParcelId) -> Label {
-    Label {
-        tracking_number: format!("T{parcel}"),
-        tracking_url: String::new(),
-        label_url: String::new(),
-        cost_minor: 700,
-    }
+    Label { tracking_number: format!("T{parcel}"), tracking_url: String::new(), cost_minor: 700 }
 }
 
 pub(super) fn scan(name: &str, status: ShipmentStatus, seconds: i64) -> TrackingEvent {

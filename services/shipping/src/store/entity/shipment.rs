@@ -20,7 +20,6 @@ pub struct Model {
     pub carrier: String,
     pub tracking_number: String,
     pub tracking_url: String,
-    pub label_url: String,
     pub cost_minor: i64,
     /// Projection of `Shipment::status`, for filtering.
     pub status: String,

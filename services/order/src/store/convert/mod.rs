@@ -1,18 +1,19 @@
 //! Rows and orders.
 
+mod attempt;
+mod work;
+
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use qm_database::Error;
-use qm_ids::{ItemId, LineId, LocationId, OrderId, TenantId};
+use qm_ids::{LineId, OrderId, TenantId};
 use qm_money::{Currency, Minor, UnitPrice};
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 
-use super::entity::{attempt, fulfilment, hold, line, order, piece, timeline};
+use super::entity::{attempt as attempt_table, fulfilment, hold, line, order, piece, timeline};
 use crate::domain::{
-    Address, Attempt, AttemptState, Bucket, Customer, Entry, Exclusion, Fee, Fulfilment, FulfilmentState,
-    Hold, HoldKind, Kind, Line, LineUnits, Order, Piece, RecallIntent, Source, SourcingReason,
+    Address, Bucket, Customer, Entry, Fee, Hold, HoldKind, Kind, Line, Order, Piece, Source,
 };
 
 /// An address in its column.
@@ -29,28 +30,17 @@ struct StoredAddress {
     point: Option<(f64, f64)>,
 }
 
-/// A broken claim in its column.
-type StoredBreak = (LocationId, LineId, ItemId, i64);
-
 /// A row that no version of this service writes.
-fn damaged(what: impl std::fmt::Display) -> Error {
+pub(super) fn damaged(what: impl std::fmt::Display) -> Error {
     Error::Other(DbErr::Custom(format!("damaged row: {what}")))
 }
-
-const REASONS: [(SourcingReason, &str); 5] = [
-    (SourcingReason::Placed, "placed"),
-    (SourcingReason::Rejected, "rejected"),
-    (SourcingReason::Backorder, "backorder"),
-    (SourcingReason::ShortPick, "short_pick"),
-    (SourcingReason::ReservationBroken, "reservation_broken"),
-];
 
 /// An order's rows but for its timeline.
 pub(super) struct Rows {
     pub(super) order: order::Model,
     pub(super) lines: Vec<line::Model>,
     pub(super) pieces: Vec<piece::Model>,
-    pub(super) attempts: Vec<attempt::Model>,
+    pub(super) attempts: Vec<attempt_table::Model>,
     pub(super) fulfilments: Vec<fulfilment::Model>,
     pub(super) holds: Vec<hold::Model>,
 }
@@ -98,17 +88,13 @@ pub(super) fn rows(order: &Order) -> Result<Rows, Error> {
         },
         lines: order.lines.iter().map(|line| line_row(order, line)).collect(),
         pieces: order.pieces().map(|(line, piece)| piece_row(order, line, piece)).collect(),
-        attempts: order
-            .attempts
-            .iter()
-            .map(|attempt| attempt_row(order, attempt))
-            .collect::<Result<_, _>>()?,
+        attempts: order.attempts.iter().map(|it| attempt::row(order, it)).collect::<Result<_, _>>()?,
         fulfilments: order
             .fulfilments
             .iter()
             .zip(0..)
-            .map(|(it, position)| fulfilment_row(order, it, position))
-            .collect(),
+            .map(|(it, position)| work::row(order, it, position))
+            .collect::<Result<_, _>>()?,
         holds: order.holds.iter().zip(0..).map(|(it, position)| hold_row(order, it, position)).collect(),
     })
 }
@@ -145,65 +131,8 @@ fn piece_row(order: &Order, line: &Line, piece: &Piece) -> piece::Model {
         location_id: piece.source.map(|source| source.location),
         fulfilment_id: piece.source.map(|source| source.fulfilment),
         item_id: line.item,
-    }
-}
-
-fn attempt_row(order: &Order, attempt: &Attempt) -> Result<attempt::Model, Error> {
-    let exclusions: Vec<(LocationId, Option<ItemId>)> =
-        attempt.exclusions.iter().map(|exclusion| (exclusion.location, exclusion.item)).collect();
-    let broken: Vec<StoredBreak> = attempt
-        .broken
-        .iter()
-        .map(|(location, units)| (*location, units.line, units.item, units.quantity))
-        .collect();
-    let (asks, due_at) = match attempt.state {
-        AttemptState::Pending { asks, due_at } => (asks, Some(due_at)),
-        AttemptState::Closed => (0, None),
-    };
-    Ok(attempt::Model {
-        tenant_id: order.tenant,
-        order_id: order.id,
-        number: attempt.number,
-        reason: REASONS.iter().find(|(it, _)| *it == attempt.reason).map_or("", |(_, word)| word).to_owned(),
-        rejections: attempt.rejections,
-        exclusions: serde_json::to_string(&exclusions).map_err(damaged)?,
-        told_unfillable: attempt.told_unfillable,
-        broken: serde_json::to_string(&broken).map_err(damaged)?,
-        asks,
-        due_at,
-    })
-}
-
-fn fulfilment_row(order: &Order, fulfilment: &Fulfilment, position: i32) -> fulfilment::Model {
-    let (state, asks, due_at) = match fulfilment.state {
-        FulfilmentState::Planned => ("planned", 0, None),
-        FulfilmentState::Requested { asks, due_at } => ("requested", asks, Some(due_at)),
-        FulfilmentState::Opened => ("opened", 0, None),
-        FulfilmentState::Recalling { intent: RecallIntent::Cancel, asks, due_at } => {
-            ("recalling_to_cancel", asks, Some(due_at))
-        }
-        FulfilmentState::Recalling { intent: RecallIntent::Resource, asks, due_at } => {
-            ("recalling_to_resource", asks, Some(due_at))
-        }
-        FulfilmentState::RecallRefused { intent: RecallIntent::Cancel } => ("cancel_refused", 0, None),
-        FulfilmentState::RecallRefused { intent: RecallIntent::Resource } => ("recall_refused", 0, None),
-        FulfilmentState::Ended => ("ended", 0, None),
-    };
-    fulfilment::Model {
-        tenant_id: order.tenant,
-        order_id: order.id,
-        fulfilment_id: fulfilment.id,
-        position,
-        plan_id: fulfilment.plan,
-        reservation_id: fulfilment.reservation,
-        location_id: fulfilment.location,
-        group_name: fulfilment.group.clone(),
-        kind: fulfilment.kind,
-        ship_by: fulfilment.ship_by.clone(),
-        promised: fulfilment.promised,
-        state: state.to_owned(),
-        asks,
-        due_at,
+        priority: order.priority,
+        placed_at: order.placed_at,
     }
 }
 
@@ -282,8 +211,8 @@ pub(super) fn order(rows: Rows) -> Result<Order, Error> {
         discount: Minor(order.discount_minor),
         total: Minor(order.total_minor),
         holds: holds.into_iter().map(hold).collect::<Result<_, _>>()?,
-        attempts: attempts.iter().map(attempt).collect::<Result<_, _>>()?,
-        fulfilments: fulfilments.into_iter().map(fulfilment).collect::<Result<_, _>>()?,
+        attempts: attempts.iter().map(attempt::attempt).collect::<Result<_, _>>()?,
+        fulfilments: fulfilments.into_iter().map(work::fulfilment).collect::<Result<_, _>>()?,
         told_allocated: order.told_allocated,
         told_end: order.told_end,
         placed_at: order.placed_at,
@@ -325,55 +254,6 @@ fn piece(row: &piece::Model) -> Result<Piece, Error> {
         bucket: Bucket::from_word(&row.bucket).ok_or_else(|| damaged(&row.bucket))?,
         attempt: row.attempt,
         source,
-    })
-}
-
-fn attempt(row: &attempt::Model) -> Result<Attempt, Error> {
-    let exclusions: Vec<(LocationId, Option<ItemId>)> =
-        serde_json::from_str(&row.exclusions).map_err(damaged)?;
-    let broken: Vec<StoredBreak> = serde_json::from_str(&row.broken).map_err(damaged)?;
-    let reason = REASONS.iter().find(|(_, word)| *word == row.reason).map(|(reason, _)| *reason);
-    Ok(Attempt {
-        number: row.number,
-        reason: reason.ok_or_else(|| damaged(&row.reason))?,
-        rejections: row.rejections,
-        exclusions: exclusions.into_iter().map(|(location, item)| Exclusion { location, item }).collect(),
-        told_unfillable: row.told_unfillable,
-        broken: broken
-            .into_iter()
-            .map(|(location, line, item, quantity)| (location, LineUnits { line, item, quantity }))
-            .collect(),
-        state: row
-            .due_at
-            .map_or(AttemptState::Closed, |due_at| AttemptState::Pending { asks: row.asks, due_at }),
-    })
-}
-
-fn fulfilment(row: fulfilment::Model) -> Result<Fulfilment, Error> {
-    let due = |due_at: Option<DateTime<Utc>>| due_at.ok_or_else(|| damaged("a question without a time"));
-    let asks = row.asks;
-    let recalling = |intent, due_at| FulfilmentState::Recalling { intent, asks, due_at };
-    let state = match row.state.as_str() {
-        "planned" => FulfilmentState::Planned,
-        "requested" => FulfilmentState::Requested { asks, due_at: due(row.due_at)? },
-        "opened" => FulfilmentState::Opened,
-        "recalling_to_cancel" => recalling(RecallIntent::Cancel, due(row.due_at)?),
-        "recalling_to_resource" => recalling(RecallIntent::Resource, due(row.due_at)?),
-        "cancel_refused" => FulfilmentState::RecallRefused { intent: RecallIntent::Cancel },
-        "recall_refused" => FulfilmentState::RecallRefused { intent: RecallIntent::Resource },
-        "ended" => FulfilmentState::Ended,
-        other => return Err(damaged(other)),
-    };
-    Ok(Fulfilment {
-        id: row.fulfilment_id,
-        plan: row.plan_id,
-        reservation: row.reservation_id,
-        location: row.location_id,
-        group: row.group_name,
-        kind: row.kind,
-        ship_by: row.ship_by,
-        promised: row.promised,
-        state,
     })
 }
 

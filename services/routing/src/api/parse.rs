@@ -1,0 +1,89 @@
+//! Proto to domain. Everything that a caller may get wrong is refused here, naming its field.
+
+use std::collections::HashMap;
+
+use qm_ids::{OrderId, ParseIdError};
+use qm_proto::routing::v1::TariffBand;
+use qm_refusal::Refusal;
+
+use crate::store::Band;
+
+/// Most bands of a tariff.
+const MAX_BANDS: usize = 500;
+/// Longest name of a service level.
+const MAX_NAME: usize = 50;
+/// Ten thousand million of most currencies.
+const MAX_MINOR: i64 = 1_000_000_000_000;
+/// The same in millionths of the major unit.
+const MAX_MICROS: i64 = MAX_MINOR / 100 * 1_000_000;
+/// A year: no parcel takes longer.
+const MAX_DAYS: i32 = 366;
+
+pub(super) fn order(text: &str) -> Result<OrderId, Refusal> {
+    text.parse()
+        .map_err(|error: ParseIdError| Refusal::invalid("order_id", "malformed_id", error.to_string()))
+}
+
+/// A tariff's bands, by service and zone. Within a service each zone reaches farther than the one before.
+pub(super) fn bands(bands: &[TariffBand]) -> Result<Vec<Band>, Refusal> {
+    if bands.is_empty() || bands.len() > MAX_BANDS {
+        return Err(Refusal::invalid("bands", "out_of_range", format!("must have 1 to {MAX_BANDS} bands")));
+    }
+    let mut parsed = Vec::with_capacity(bands.len());
+    for (index, it) in bands.iter().enumerate() {
+        parsed.push((index, band(it).map_err(|refusal| refusal.within(&format!("bands[{index}]")))?));
+    }
+    parsed.sort_by(|(_, one), (_, other)| {
+        (&one.service_level, one.zone).cmp(&(&other.service_level, other.zone))
+    });
+    let mut last: HashMap<&str, &Band> = HashMap::new();
+    for (index, band) in &parsed {
+        let refused = |field: &str, code: &str, message: &str| {
+            Err(Refusal::invalid(field, code, message).within(&format!("bands[{index}]")))
+        };
+        if let Some(before) = last.insert(&band.service_level, band) {
+            if before.zone == band.zone {
+                return refused("zone", "duplicate", "stands twice for this service level");
+            }
+            if before.max_miles >= band.max_miles {
+                return refused("max_miles", "not_growing", "must be more than in the zone before");
+            }
+        }
+    }
+    Ok(parsed.into_iter().map(|(_, band)| band).collect())
+}
+
+fn band(band: &TariffBand) -> Result<Band, Refusal> {
+    let name = band.service_level.trim();
+    if name.is_empty() {
+        return Err(Refusal::invalid("service_level", "required", "must be given"));
+    }
+    if name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+        let message = format!("must be at most {MAX_NAME} characters without control characters");
+        return Err(Refusal::invalid("service_level", "malformed_text", message));
+    }
+    let days = number("transit_days", band.transit_days.into(), 0, MAX_DAYS.into())?;
+    Ok(Band {
+        service_level: name.to_owned(),
+        zone: small("zone", band.zone, 0)?,
+        max_miles: small("max_miles", band.max_miles, 1)?,
+        base_minor: number("base_minor", band.base_minor, 0, MAX_MINOR)?,
+        per_pound_micros: number("per_pound_micros", band.per_pound_micros, 0, MAX_MICROS)?,
+        transit_days: u16::try_from(days).map_err(|_| Refusal::internal())?,
+    })
+}
+
+fn number(field: &str, value: i64, least: i64, most: i64) -> Result<i64, Refusal> {
+    if (least..=most).contains(&value) {
+        return Ok(value);
+    }
+    Err(Refusal::invalid(field, "out_of_range", format!("must be {least} to {most}")))
+}
+
+fn small(field: &str, value: i32, least: u32) -> Result<u32, Refusal> {
+    let most = i32::MAX;
+    u32::try_from(value)
+        .ok()
+        .filter(|value| *value >= least)
+        .ok_or_else(|| Refusal::invalid(field, "out_of_range", format!("must be {least} to {most}")))
+}
