@@ -2,4 +2,6 @@
 
 pub mod cli;
 pub mod dataset;
+pub mod demo;
+pub mod system;
 pub mod verify;

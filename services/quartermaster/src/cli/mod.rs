@@ -1,86 +1,92 @@
 //! The command line: arguments in, exit code out.
 
 mod dead_letters;
+mod keys;
+mod migrate;
+mod serve;
 mod services;
+mod tenants;
 mod verify;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use qm_runtime::{BuildError, with_causes};
+use qm_refusal::Refusal;
+use qm_runtime::{BuildError, CommandError, config::ConfigError, with_causes};
 
-use services::Services;
+use crate::demo;
 
-/// Looks after a running Quartermaster.
+/// Quartermaster, an order management system: takes orders, finds the stock, and sees each unit to the customer's hands.
+///
+/// `demo` shows all of it in a minute. `serve` runs it for real in one process; in production each service runs on its own.
 #[derive(Debug, Parser)]
 #[command(name = "quartermaster", version, after_help = EXAMPLES)]
 struct Cli {
-    #[command(flatten)]
-    services: services::Urls,
     #[command(subcommand)]
     command: Command,
 }
 
 const EXAMPLES: &str = "\
-Each service that is named is asked; a law across services is checked when all services that it needs are named:
-  quartermaster --order http://127.0.0.1:7101 --notification http://127.0.0.1:7105 verify
+A first look, with real orders, in about a minute:
+  quartermaster demo
 
-scripts/up writes the addresses to .run/env:
-  source .run/env && quartermaster verify";
+For your own orders:
+  quartermaster serve
+  quartermaster tenants create acme --name \"Acme Ltd\"      (in another terminal)
+  quartermaster keys create --tenant acme --name shop
+
+`quartermaster COMMAND --help` says more, with examples.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check the conservation laws; exit code 1 if one is broken
-    Verify,
-    /// Events that a consumer gave up on
-    #[command(subcommand)]
-    DeadLetters(DeadLettersCommand),
-}
-
-#[derive(Debug, Subcommand)]
-enum DeadLettersCommand {
-    /// List them, newest first
-    List {
-        /// At most this many per service
-        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(i32).range(1..=500))]
-        limit: i32,
-    },
-    /// Hand them to their consumers once more; exit code 1 if one fails again
-    Replay {
-        /// Only these events; without any, all
-        events: Vec<String>,
-    },
+    Demo(demo::Args),
+    Serve(serve::Args),
+    Migrate(migrate::Args),
+    Tenants(tenants::Args),
+    Keys(keys::Args),
+    Verify(verify::Args),
+    DeadLetters(dead_letters::Args),
 }
 
 /// Runs the command line.
+///
+/// Exit code 0 means that it went well, 1 that something failed, 2 that the arguments or the configuration are wrong.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("quartermaster: cannot start: {error}");
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(cli)) {
+    match runtime.block_on(run(cli.command)) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("quartermaster: {}", with_causes(&*error));
-            ExitCode::FAILURE
+            eprintln!("quartermaster: {}", in_words(&error));
+            ExitCode::from(if error.is::<ConfigError>() { 2 } else { 1 })
         }
     }
 }
 
-async fn run(cli: Cli) -> Result<ExitCode, BuildError> {
-    let services = Services::connect(cli.services)?;
-    match cli.command {
-        Command::Verify => verify::verify(&services).await,
-        Command::DeadLetters(DeadLettersCommand::List { limit }) => {
-            dead_letters::list(&services, limit).await
-        }
-        Command::DeadLetters(DeadLettersCommand::Replay { events }) => {
-            dead_letters::replay(&services, events).await
-        }
+/// An error in one line; a refusal begins with the field at fault.
+fn in_words(error: &BuildError) -> String {
+    let text = with_causes(&**error);
+    match error.downcast_ref::<CommandError>() {
+        Some(CommandError::Refused(Refusal { field: Some(field), .. })) => format!("{field}: {text}"),
+        _ => text,
+    }
+}
+
+async fn run(command: Command) -> Result<ExitCode, BuildError> {
+    match command {
+        Command::Demo(args) => Box::pin(demo::run(args)).await,
+        Command::Serve(args) => Box::pin(serve::serve(args)).await,
+        Command::Migrate(args) => Box::pin(migrate::migrate(args)).await,
+        Command::Tenants(args) => tenants::run(args).await,
+        Command::Keys(args) => keys::run(args).await,
+        Command::Verify(args) => verify::verify(args).await,
+        Command::DeadLetters(args) => dead_letters::run(args).await,
     }
 }
 
@@ -93,5 +99,18 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_teaches_with_an_example() {
+        let mut cli = Cli::command();
+        cli.build();
+        for command in cli.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+            let help = command.render_long_help().to_string();
+            let line = format!("quartermaster {}", command.get_name());
+            let examples = help.lines().filter(|it| it.trim_start().starts_with(&line)).count();
+            assert!(examples >= 1, "{line} has no example:\n{help}");
+            assert!(command.get_long_about().is_some_and(|about| about.to_string().len() > 200), "{line}");
+        }
     }
 }

@@ -1,19 +1,31 @@
-//! The services that a command asks.
+//! The services that a command asks, and the books that it opens.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 use qm_runtime::{BuildError, grpc::GrpcChannel};
 
-use crate::verify::Verifier;
+use crate::{
+    system::{Addresses, Books, DataDir, DataDirError, Seams},
+    verify::Verifier,
+};
 
-/// An audit reads all books, so it may take a while.
+/// Where `serve` keeps its data unless told otherwise.
+pub(super) const DATA_DIR: &str = "quartermaster-data";
+/// Replaying all dead letters may take a while.
 const CALL_DEADLINE: Duration = Duration::from_secs(300);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Where services answer gRPC.
 #[derive(Debug, Args)]
-pub(super) struct Urls {
+pub(super) struct Targets {
+    /// Data directory of `serve` or `demo`: asks the process that runs on it, or else opens its books
+    #[arg(long, value_name = "DIR", global = true)]
+    data_dir: Option<PathBuf>,
     /// Address of order
     #[arg(long, value_name = "URL", env = "QM_ORDER_URL", global = true)]
     order: Option<String>,
@@ -34,30 +46,66 @@ pub(super) struct Urls {
 /// The ways to the services that were named.
 pub(super) struct Services {
     pub(super) channels: BTreeMap<&'static str, GrpcChannel>,
+    /// Held while books are open.
+    _books: Option<Books>,
 }
 
 impl Services {
-    pub(super) fn connect(urls: Urls) -> Result<Self, BuildError> {
+    /// By addresses if any is given, else by the data directory.
+    pub(super) async fn connect(targets: Targets) -> Result<Self, BuildError> {
         let named = [
-            ("order", urls.order),
-            ("inventory", urls.inventory),
-            ("routing", urls.routing),
-            ("shipping", urls.shipping),
-            ("notification", urls.notification),
+            ("order", targets.order),
+            ("inventory", targets.inventory),
+            ("routing", targets.routing),
+            ("shipping", targets.shipping),
+            ("notification", targets.notification),
         ];
+        if let Some(dir) = targets.data_dir {
+            return Self::of(&DataDir::open(&dir)?).await;
+        }
+        if named.iter().any(|(_, url)| url.is_some()) {
+            return Self::at(named);
+        }
+        if Path::new(DATA_DIR).is_dir() {
+            return Self::of(&DataDir::open(Path::new(DATA_DIR))?).await;
+        }
+        Err("say what to look at: --data-dir DIR, or services such as --order http://127.0.0.1:7101".into())
+    }
+
+    async fn of(dir: &DataDir) -> Result<Self, BuildError> {
+        let opened = Box::pin(Books::open(dir, &Seams::system())).await;
+        match opened {
+            Ok(books) => Ok(Self { channels: books.channels.clone(), _books: Some(books) }),
+            Err(error) if is_in_use(&error) => match dir.addresses() {
+                Some(Addresses { mut services }) => Self::at(
+                    ["order", "inventory", "routing", "shipping", "notification"]
+                        .map(|name| (name, services.remove(name))),
+                ),
+                None => Err(format!(
+                    "{} is in use by a process that serves no gRPC: start it with --grpc-listen 127.0.0.1:0, or stop it first",
+                    dir.path().display()
+                )
+                .into()),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    fn at(named: [(&'static str, Option<String>); 5]) -> Result<Self, BuildError> {
         let mut channels = BTreeMap::new();
         for (name, url) in named {
             if let Some(url) = url {
                 channels.insert(name, GrpcChannel::connect_lazy(&url, CALL_DEADLINE, CONNECT_TIMEOUT)?);
             }
         }
-        if channels.is_empty() {
-            return Err("name at least one service, for example --order http://127.0.0.1:7101".into());
-        }
-        Ok(Self { channels })
+        Ok(Self { channels, _books: None })
     }
 
     pub(super) fn verifier(&self) -> Verifier {
         Verifier::new(self.channels.clone())
     }
+}
+
+fn is_in_use(error: &BuildError) -> bool {
+    error.downcast_ref::<DataDirError>().is_some_and(|error| matches!(error, DataDirError::InUse { .. }))
 }

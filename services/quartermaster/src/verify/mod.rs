@@ -58,6 +58,9 @@ const PAIRS: &[Pair] = &[
 /// Time given to what is in flight before it is looked at again.
 const SETTLE: Duration = Duration::from_millis(1_500);
 
+/// An audit reads all books, so it may take a while.
+const DEADLINE: Duration = Duration::from_secs(300);
+
 /// Asks services about the laws.
 #[derive(Debug, Clone)]
 pub struct Verifier {
@@ -67,7 +70,8 @@ pub struct Verifier {
 impl Verifier {
     /// `services` by name; a law is checked when all services that it needs are there.
     pub fn new(services: impl IntoIterator<Item = (&'static str, GrpcChannel)>) -> Self {
-        Self { services: services.into_iter().collect() }
+        let patient = |(name, channel): (&'static str, GrpcChannel)| (name, channel.with_deadline(DEADLINE));
+        Self { services: services.into_iter().map(patient).collect() }
     }
 
     /// Events and jobs in flight in all services.

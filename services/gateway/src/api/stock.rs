@@ -1,0 +1,352 @@
+//! Stock: positions, availability, and what people report about it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use actix_web::{
+    HttpResponse,
+    http::StatusCode,
+    web::{Data, ServiceConfig, get, post},
+};
+use qm_proto::{inventory::v1 as proto, types::v1::PageRequest};
+use qm_refusal::Refusal;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::common::{Actor, List, OnceHeader, Page, page, some};
+use crate::{
+    http::{Caller, Params, Posted, Problem, Problems, answer, may, number, resource},
+    peers::Services,
+};
+
+type Answer = Result<HttpResponse, Problem>;
+
+/// Items whose availability may be asked at once.
+const MAX_SKUS: usize = 100;
+
+/// The routes.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .service(resource("/stock").route(get().to(list)))
+        .service(resource("/stock/movements").route(get().to(movements)).route(post().to(record)))
+        .service(resource("/availability").route(get().to(availability)));
+}
+
+/// Which positions.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct StockParams {
+    /// Only this item.
+    sku: Option<String>,
+    /// Only this location, by code.
+    location: Option<String>,
+    /// Entries on a page, 1 to 200; 50 unless told.
+    #[serde(default, deserialize_with = "number::optional")]
+    limit: Option<i32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// One item at one location.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StockRow {
+    /// Item.
+    pub item_id: String,
+    /// Stock keeping unit.
+    pub sku: String,
+    /// Location.
+    pub location_id: String,
+    /// Location's code.
+    pub location: String,
+    /// Physically there and fit for sale.
+    pub sellable: i64,
+    /// Physically there, awaiting inspection.
+    pub quarantine: i64,
+    /// Physically there, not fit for sale.
+    pub damaged: i64,
+    /// Claimed for a limited time.
+    pub soft_reserved: i64,
+    /// Claimed by orders.
+    pub allocated: i64,
+    /// Kept back by policy.
+    pub safety: i64,
+    /// sellable − safety − soft_reserved − allocated, not below 0.
+    pub available: i64,
+    /// Grows with every movement.
+    pub version: i64,
+}
+
+/// What is reported about stock.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MovementKind {
+    /// Goods arrived: quantity > 0.
+    Receive,
+    /// A correction: quantity, not 0, is added.
+    Adjust,
+    /// A count: quantity >= 0 is what is there now.
+    Count,
+}
+
+/// A movement to record.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewMovement {
+    /// Stock keeping unit.
+    pub sku: String,
+    /// Location's code.
+    pub location: String,
+    /// Kind.
+    pub kind: MovementKind,
+    /// See the kind.
+    pub quantity: i64,
+    /// Why, in words; required for adjust.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// The reporter's own reference.
+    #[serde(default)]
+    pub reference: Option<String>,
+    /// Version of the position that was seen; any unless told.
+    #[serde(default)]
+    pub expected_version: i64,
+}
+
+/// Movements to record.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewMovements {
+    /// 1 to 1,000 movements; all are recorded, or none when one is refused.
+    pub movements: Vec<NewMovement>,
+}
+
+/// Whose ledger.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct MovementParams {
+    /// Stock keeping unit.
+    sku: String,
+    /// Location's code.
+    location: String,
+    /// Entries on a page, 1 to 200; 50 unless told.
+    #[serde(default, deserialize_with = "number::optional")]
+    limit: Option<i32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// An entry of the ledger.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Movement {
+    /// Id.
+    pub id: String,
+    /// receive, allocate, release, issue, return_in, adjust, count, transfer_out, transfer_in, reclassify, assemble or consume.
+    pub kind: String,
+    /// Change of sellable.
+    pub sellable_delta: i64,
+    /// Change of allocated.
+    pub allocated_delta: i64,
+    /// Change of soft_reserved.
+    pub soft_reserved_delta: i64,
+    /// Why.
+    pub reason: Option<String>,
+    /// Reservation, fulfilment or the reporter's reference.
+    pub reference: Option<String>,
+    /// Who.
+    pub actor: Option<Actor>,
+    /// When it happened.
+    pub occurred_at: String,
+    /// When it was recorded.
+    pub recorded_at: String,
+}
+
+/// Which items.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AvailabilityParams {
+    /// 1 to 100 stock keeping units, separated by commas.
+    skus: String,
+}
+
+/// What any order may have of an item.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Availability {
+    /// Stock keeping unit.
+    pub sku: String,
+    /// Units over all locations.
+    pub available: i64,
+    /// Where they are.
+    pub locations: Vec<AvailableAt>,
+}
+
+/// What any order may have of an item at one location.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AvailableAt {
+    /// Location.
+    pub location_id: String,
+    /// Location's code.
+    pub location: Option<String>,
+    /// Units.
+    pub available: i64,
+}
+
+/// Lists stock positions.
+#[utoipa::path(get, path = "/v1/stock", tag = "inventory", params(StockParams),
+    responses((status = 200, body = Page<StockRow>), Problems))]
+pub async fn list(
+    caller: Caller<may::InventoryRead>,
+    services: Data<Services>,
+    Params(asked): Params<StockParams>,
+) -> Answer {
+    let request = proto::ListStockRequest {
+        page: page(asked.limit, asked.cursor)?,
+        skus: asked.sku.into_iter().collect(),
+        location_code: asked.location.unwrap_or_default(),
+    };
+    let found = services.inventory().list_stock(caller.ask(request)).await?.into_inner();
+    answer(StatusCode::OK, &Page::new(found.rows, found.next_cursor, stock_row))
+}
+
+/// Records movements: goods that arrived, corrections, counts.
+///
+/// A count below what orders were promised breaks the excess reservations, and their orders find other sources.
+#[utoipa::path(post, path = "/v1/stock/movements", tag = "inventory", params(OnceHeader), request_body = NewMovements,
+    responses((status = 200, body = List<StockRow>), Problems))]
+pub async fn record(
+    caller: Caller<may::InventoryWrite>,
+    services: Data<Services>,
+    posted: Posted<NewMovements>,
+) -> Answer {
+    let request = proto::RecordMovementsRequest {
+        movements: posted.body.movements.into_iter().map(new_movement).collect(),
+        actor: Some(caller.actor()),
+        idempotency: Some(posted.idempotency),
+    };
+    let found = services.inventory().record_movements(caller.ask(request)).await?.into_inner();
+    answer(StatusCode::OK, &List { data: found.rows.into_iter().map(stock_row).collect::<Vec<_>>() })
+}
+
+/// Lists the ledger of one item at one location, newest first.
+#[utoipa::path(get, path = "/v1/stock/movements", tag = "inventory", params(MovementParams),
+    responses((status = 200, body = Page<Movement>), Problems))]
+pub async fn movements(
+    caller: Caller<may::InventoryRead>,
+    services: Data<Services>,
+    Params(asked): Params<MovementParams>,
+) -> Answer {
+    let request = proto::ListMovementsRequest {
+        sku: asked.sku,
+        location_code: asked.location,
+        page: page(asked.limit, asked.cursor)?,
+    };
+    let found = services.inventory().list_movements(caller.ask(request)).await?.into_inner();
+    answer(StatusCode::OK, &Page::new(found.movements, found.next_cursor, movement))
+}
+
+/// What any order may have, of many items at once. Unknown items are left out.
+#[utoipa::path(get, path = "/v1/availability", tag = "inventory", params(AvailabilityParams),
+    responses((status = 200, body = List<Availability>), Problems))]
+pub async fn availability(
+    caller: Caller<may::InventoryRead>,
+    services: Data<Services>,
+    Params(asked): Params<AvailabilityParams>,
+) -> Answer {
+    let skus: Vec<String> = asked.skus.split(',').filter(|sku| !sku.is_empty()).map(str::to_owned).collect();
+    if !(1..=MAX_SKUS).contains(&skus.len()) {
+        let message = format!("must name 1 to {MAX_SKUS} items, separated by commas");
+        return Err(Refusal::invalid("skus", "out_of_range", message).into());
+    }
+    let mut inventory = services.inventory();
+    let request = proto::BatchGetItemsRequest { skus };
+    let items = inventory.batch_get_items(caller.ask(request)).await?.into_inner().items;
+    let question = proto::TenantItems {
+        tenant_id: caller.tenant.to_string(),
+        item_ids: items.iter().map(|item| item.id.clone()).collect(),
+    };
+    let request = proto::QueryAvailabilityRequest { tenants: vec![question] };
+    let rows = inventory.query_availability(caller.ask(request)).await?.into_inner().rows;
+    let codes = location_codes(&caller, &services).await?;
+    let mut by_item: BTreeMap<&str, Vec<AvailableAt>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.available > 0) {
+        by_item.entry(&row.item_id).or_default().push(AvailableAt {
+            location: codes.get(&row.location_id).cloned(),
+            location_id: row.location_id.clone(),
+            available: row.available,
+        });
+    }
+    let data = items.iter().map(|item| {
+        let locations = by_item.remove(item.id.as_str()).unwrap_or_default();
+        let available = locations.iter().map(|at| at.available).sum();
+        Availability { sku: item.sku.clone(), available, locations }
+    });
+    answer(StatusCode::OK, &List { data: data.collect::<Vec<_>>() })
+}
+
+/// Codes of all locations by id.
+async fn location_codes(
+    caller: &Caller<may::InventoryRead>,
+    services: &Services,
+) -> Result<HashMap<String, String>, Problem> {
+    let mut codes = HashMap::new();
+    let mut cursor = String::new();
+    loop {
+        let page = Some(PageRequest { limit: 200, cursor });
+        let request = proto::ListLocationsRequest { page };
+        let found = services.inventory().list_locations(caller.ask(request)).await?.into_inner();
+        codes.extend(found.locations.into_iter().map(|location| (location.id, location.code)));
+        if found.next_cursor.is_empty() {
+            return Ok(codes);
+        }
+        cursor = found.next_cursor;
+    }
+}
+
+fn new_movement(it: NewMovement) -> proto::NewMovement {
+    let kind = match it.kind {
+        MovementKind::Receive => proto::MovementKind::Receive,
+        MovementKind::Adjust => proto::MovementKind::Adjust,
+        MovementKind::Count => proto::MovementKind::Count,
+    };
+    proto::NewMovement {
+        sku: it.sku,
+        location_code: it.location,
+        kind: kind.into(),
+        quantity: it.quantity,
+        reason: it.reason.unwrap_or_default(),
+        reference: it.reference.unwrap_or_default(),
+        expected_version: it.expected_version,
+    }
+}
+
+fn stock_row(it: proto::StockRow) -> StockRow {
+    StockRow {
+        item_id: it.item_id,
+        sku: it.sku,
+        location_id: it.location_id,
+        location: it.location_code,
+        sellable: it.sellable,
+        quarantine: it.quarantine,
+        damaged: it.damaged,
+        soft_reserved: it.soft_reserved,
+        allocated: it.allocated,
+        safety: it.safety,
+        available: it.available,
+        version: it.version,
+    }
+}
+
+fn movement(it: proto::Movement) -> Movement {
+    Movement {
+        id: it.id,
+        kind: it.kind,
+        sellable_delta: it.sellable_delta,
+        allocated_delta: it.allocated_delta,
+        soft_reserved_delta: it.soft_reserved_delta,
+        reason: some(it.reason),
+        reference: some(it.reference),
+        actor: it.actor.map(Into::into),
+        occurred_at: it.occurred_at,
+        recorded_at: it.recorded_at,
+    }
+}

@@ -1,0 +1,17 @@
+//! The schema's history. Append only.
+
+mod m0001_gateway;
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+/// Every migration, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        let mut migrations = qm_idempotency::migrations::migrations();
+        migrations.push(Box::new(m0001_gateway::Migration));
+        migrations
+    }
+}

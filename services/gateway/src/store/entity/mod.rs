@@ -1,0 +1,4 @@
+//! The tables.
+
+pub mod api_key;
+pub mod tenant;

@@ -1,0 +1,7 @@
+//! The gateway over HTTP, with its peers away: what it decides itself, it decides before it asks anybody.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may panic")]
+
+mod callers;
+mod requests;
+mod shown;
+mod world;
