@@ -3,6 +3,7 @@
 mod dead_letters;
 mod keys;
 mod migrate;
+mod replay;
 mod serve;
 mod services;
 mod tenants;
@@ -42,6 +43,7 @@ enum Command {
     Demo(demo::Args),
     Serve(serve::Args),
     Migrate(migrate::Args),
+    Replay(replay::Args),
     Tenants(tenants::Args),
     Keys(keys::Args),
     Verify(verify::Args),
@@ -83,6 +85,7 @@ async fn run(command: Command) -> Result<ExitCode, BuildError> {
         Command::Demo(args) => Box::pin(demo::run(args)).await,
         Command::Serve(args) => Box::pin(serve::serve(args)).await,
         Command::Migrate(args) => Box::pin(migrate::migrate(args)).await,
+        Command::Replay(args) => Box::pin(replay::replay(args)).await,
         Command::Tenants(args) => tenants::run(args).await,
         Command::Keys(args) => keys::run(args).await,
         Command::Verify(args) => verify::verify(args).await,

@@ -75,7 +75,11 @@ impl Services {
     async fn of(dir: &DataDir) -> Result<Self, BuildError> {
         let opened = Box::pin(Books::open(dir, &Seams::system())).await;
         match opened {
-            Ok(books) => Ok(Self { channels: books.channels.clone(), _books: Some(books) }),
+            Ok(books) => {
+                let patient = |(name, channel): (_, GrpcChannel)| (name, channel.with_deadline(CALL_DEADLINE));
+                let channels = books.channels.clone().into_iter().map(patient).collect();
+                Ok(Self { channels, _books: Some(books) })
+            }
             Err(error) if is_in_use(&error) => match dir.addresses() {
                 Some(Addresses { mut services }) => Self::at(
                     ["order", "inventory", "routing", "shipping", "notification"]

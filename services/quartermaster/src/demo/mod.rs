@@ -17,7 +17,7 @@ mod show;
 mod summary;
 mod warehouse;
 
-use std::{net::Ipv4Addr, process::ExitCode, sync::Arc};
+use std::{net::Ipv4Addr, path::Path, process::ExitCode, sync::Arc};
 
 use chrono::TimeDelta;
 use qm_clock::{AcceleratedClock, SystemEntropy};
@@ -29,12 +29,13 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     dataset::{Dataset, DatasetOrder},
     system::{DataDir, HttpPort, Seams, System},
+    verify::Verifier,
 };
 use api::Api;
 use settings::Pace;
 use show::Stage;
 
-pub use settings::Args;
+pub use settings::{Args, Stream};
 
 const TENANT: (&str, &str) = ("demo", "The Complete Journey");
 /// Beside the HTTP port services answer gRPC on free ones of loopback, so that the books can be checked from outside.
@@ -46,7 +47,7 @@ const BEFORE: TimeDelta = TimeDelta::hours(1);
 pub async fn run(args: Args) -> Result<ExitCode, BuildError> {
     let port = HttpPort::take(Some((Ipv4Addr::LOCALHOST, args.port).into()), "--port")?;
     let base_url = port.base_url();
-    let (dataset, orders) = read(&args)?;
+    let (dataset, orders) = read(args.dataset.as_deref(), args.orders)?;
     let start = orders.first().ok_or("the dataset has no orders")?.placed_at;
     let pace = Pace::new(args.speed, start);
     let dir = data_dir(&args)?;
@@ -92,12 +93,44 @@ pub async fn run(args: Args) -> Result<ExitCode, BuildError> {
     Ok(code)
 }
 
-fn read(args: &Args) -> Result<(Dataset, Vec<DatasetOrder>), BuildError> {
-    let dataset = match &args.dataset {
+/// Replays real orders through the public API of a system that runs already, in its own time: everything that the demo
+/// does but run the system. Exit code 0 only if every order came to rest and all laws hold.
+pub async fn replay_onto(target: Target, pace: Stream) -> Result<ExitCode, BuildError> {
+    let (dataset, orders) = read(pace.dataset.as_deref(), pace.orders)?;
+    let start = orders.first().ok_or("the dataset has no orders")?.placed_at;
+    let pace = Pace::new(pace.speed, start);
+    println!("Replaying real orders through {}\n", target.url);
+    let clock = Arc::new(AcceleratedClock::new(start - BEFORE, 1.0)?);
+    let stage = Stage { api: Api::new(&target.url, &target.key)?, clock, verifier: target.verifier, pace };
+    let shutdown = cancelled_by_signal()?;
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => Ok(ExitCode::FAILURE),
+        shown = Box::pin(stage.show(&dataset, orders)) => {
+            let summary = shown?;
+            println!("\nWhat happened\n\n{summary}");
+            Ok(ExitCode::from(u8::from(!summary.is_good())))
+        }
+    }
+}
+
+/// A running system.
+#[derive(Debug)]
+pub struct Target {
+    /// `http://HOST:PORT` of its gateway.
+    pub url: String,
+    /// An API key that may do everything, of a tenant without orders.
+    pub key: String,
+    /// Asks its services about the laws.
+    pub verifier: Verifier,
+}
+
+fn read(folder: Option<&Path>, orders: u32) -> Result<(Dataset, Vec<DatasetOrder>), BuildError> {
+    let dataset = match folder {
         Some(folder) => Dataset::from_dir(folder)?,
         None => Dataset::sample()?,
     };
-    let wanted = usize::try_from(args.orders)?;
+    let wanted = usize::try_from(orders)?;
     let orders: Vec<DatasetOrder> = dataset.orders(wanted)?.collect::<Result<_, _>>()?;
     if orders.len() < wanted {
         let message =

@@ -39,6 +39,20 @@ pub struct Args {
     pub(super) no_wait: bool,
 }
 
+/// Which orders, and how fast they come.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Stream {
+    /// How many orders to replay; the sample in this binary has 2500
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) orders: u32,
+    /// How many times faster than they really came; past 4000, capacity and stock are raised by the same factor
+    #[arg(long, value_name = "TIMES", default_value_t = 20_000.0, value_parser = speed)]
+    pub(super) speed: f64,
+    /// Another dataset in the form of the sample, such as tests/data (20,000 orders)
+    #[arg(long, value_name = "DIR")]
+    pub(super) dataset: Option<PathBuf>,
+}
+
 const EXAMPLES: &str = "\
 Examples:
   quartermaster demo

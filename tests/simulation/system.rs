@@ -1,0 +1,279 @@
+//! All services in this process on seeded seams, and what people do with them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use qm_clock::{AcceleratedClock, Clock as _, SeededEntropy, SharedClock, SharedEntropy, SystemClock};
+use qm_database::{Database, DatabaseOptions};
+use qm_ids::{IdGenerator, TenantId};
+use qm_messaging::bus::SharedBus;
+use qm_proto::{
+    inventory::v1::{self as inventory, inventory_service_client::InventoryServiceClient},
+    order::v1::{self as order, Order, order_service_client::OrderServiceClient},
+    shipping::v1::{self as shipping, shipping_service_client::ShippingServiceClient},
+    types::v1::{Address, FulfilmentKind, GeoPoint},
+};
+use qm_runtime::{
+    Assembly, Deps, Host, Peers, RunError, ServiceDefinition,
+    config::{HostConfig, Loader, ServiceConfig as _},
+    grpc::{GrpcChannel, LateBinding, ServedRoutes, with_tenant},
+};
+use qm_telemetry::metrics::Metrics;
+use quartermaster::verify::Verifier;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::chaos::{Chaos, Seen};
+
+const SERVICES: [&str; 5] = ["order", "inventory", "routing", "shipping", "notification"];
+/// How many times as fast as real time: what is overdue is asked again after a fraction of a second.
+const SPEED: f64 = 20.0;
+
+/// A running system.
+pub(crate) struct System {
+    pub(crate) verifier: Verifier,
+    tenant: TenantId,
+    channels: BTreeMap<&'static str, GrpcChannel>,
+    chaos: Arc<Chaos>,
+    shutdown: CancellationToken,
+    running: tokio::task::JoinHandle<Result<(), RunError>>,
+    _folder: TempDir,
+}
+
+/// Builds services one after another.
+struct Builder {
+    folder: TempDir,
+    clock: SharedClock,
+    entropy: SharedEntropy,
+    ids: IdGenerator,
+    bus: SharedBus,
+    metrics: Metrics,
+    channels: BTreeMap<&'static str, GrpcChannel>,
+    unbound: BTreeMap<&'static str, LateBinding>,
+    assemblies: Vec<Assembly>,
+    host: Option<HostConfig>,
+}
+
+impl Builder {
+    async fn add<S: ServiceDefinition>(&mut self) {
+        let path = |name: &str| self.folder.path().join(name).display().to_string();
+        let url = format!("sqlite://{}", path(&format!("{}.db", S::NAME)));
+        let mut text = format!(
+            "[database]\nurl = {url:?}\n[bus]\nurl = \"sqlite://unused\"\n[grpc]\nlisten = \"\"\n[admin]\nlisten = \"\"\n"
+        );
+        text.push_str(&match S::NAME {
+            "order" => "[saga]\nask_again_after_ms = 5000\n".to_owned(),
+            "shipping" => {
+                "[simulated_carrier]\nin_transit_after_ms = 1000\nout_for_delivery_after_ms = 2000\n\
+                 delivered_after_ms = 3000\n"
+                    .to_owned()
+            }
+            "notification" => format!("[mail]\nurl = {:?}\n", format!("mailbox://{}", path("mailbox"))),
+            _ => String::new(),
+        });
+        let loader = Loader::new(S::NAME, S::DEFAULTS).unwrap();
+        let config: S::Config = loader.toml("the simulation", &text).unwrap().load().unwrap();
+        let database = Database::open(&url, &DatabaseOptions::default()).await.unwrap();
+        database.migrate::<S::Migrator>().await.unwrap();
+        let host = config.host();
+        let deps = Deps {
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+            entropy: self.entropy.clone(),
+            database,
+            bus: self.bus.clone(),
+            peers: self
+                .channels
+                .iter()
+                .fold(Peers::new(), |peers, (name, channel)| peers.with(name, channel.clone())),
+            metrics: self.metrics.for_service(S::NAME),
+        };
+        let assembly = S::build(config, deps).await.unwrap();
+        let routes = ServedRoutes::new(assembly.routes(), self.metrics.for_service(S::NAME), 1_024);
+        self.unbound.remove(S::NAME).unwrap().bind(routes);
+        self.assemblies.push(assembly);
+        self.host.get_or_insert(host);
+    }
+}
+
+impl System {
+    /// All that chance decides, `seed` decides.
+    pub(crate) async fn start(seed: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock: SharedClock = Arc::new(AcceleratedClock::new(SystemClock.now(), SPEED).unwrap());
+        let entropy: SharedEntropy = Arc::new(SeededEntropy::new(seed));
+        let ids = IdGenerator::new(clock.clone(), entropy.clone());
+        let bus_url = format!("sqlite://{}", folder.path().join("bus.db").display());
+        let bus = qm_messaging::bus::open(&bus_url, clock.clone()).await.unwrap();
+        let chaos = Arc::new(Chaos::new(bus, seed));
+        let late: Vec<_> = SERVICES.iter().map(|name| (*name, GrpcChannel::late(name))).collect();
+        let channels = late.iter().map(|(name, (channel, _))| (*name, channel.clone())).collect();
+        let mut builder = Builder {
+            folder,
+            clock,
+            entropy,
+            bus: chaos.clone(),
+            metrics: Metrics::new("simulation"),
+            channels,
+            unbound: late.into_iter().map(|(name, (_, binding))| (name, binding)).collect(),
+            assemblies: Vec::new(),
+            host: None,
+            ids,
+        };
+        builder.add::<qm_order::OrderService>().await;
+        builder.add::<qm_inventory::InventoryService>().await;
+        builder.add::<qm_routing::RoutingService>().await;
+        builder.add::<qm_shipping::ShippingService>().await;
+        builder.add::<qm_notification::NotificationService>().await;
+        let host = Host::bind(&builder.host.take().unwrap(), builder.metrics.clone()).unwrap();
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(host.run(builder.assemblies, shutdown.clone()));
+        let system = Self {
+            verifier: Verifier::new(builder.channels.clone()),
+            tenant: builder.ids.next(),
+            channels: builder.channels,
+            chaos,
+            shutdown,
+            running,
+            _folder: builder.folder,
+        };
+        system.open_shop().await;
+        system
+    }
+
+    /// Ends it; panics unless it ends cleanly.
+    pub(crate) async fn stop(self) -> Seen {
+        self.shutdown.cancel();
+        self.running.await.unwrap().unwrap();
+        self.chaos.seen()
+    }
+
+    fn ask<T>(&self, message: T) -> tonic::Request<T> {
+        with_tenant(tonic::Request::new(message), self.tenant)
+    }
+
+    fn inventory(&self) -> InventoryServiceClient<GrpcChannel> {
+        InventoryServiceClient::new(self.channels["inventory"].clone())
+    }
+
+    fn order(&self) -> OrderServiceClient<GrpcChannel> {
+        OrderServiceClient::new(self.channels["order"].clone())
+    }
+
+    async fn open_shop(&self) {
+        let location = |code: &str, latitude: f64| inventory::Location {
+            code: code.to_owned(),
+            name: code.to_owned(),
+            kind: "distribution_centre".to_owned(),
+            address: Some(address(latitude)),
+            time_zone: "UTC".to_owned(),
+            cutoff_local: "23:59".to_owned(),
+            can_ship: true,
+            storage_classes: vec!["ambient".to_owned()],
+            active: true,
+            ..inventory::Location::default()
+        };
+        let locations = vec![location("NEAR", 41.0), location("FAR", 30.0)];
+        self.inventory().put_locations(self.ask(inventory::PutLocationsRequest { locations })).await.unwrap();
+        let item = inventory::Item {
+            sku: "mug".to_owned(),
+            name: "Mug".to_owned(),
+            weight_grams: 300,
+            storage_class: "ambient".to_owned(),
+            stock_policy: inventory::StockPolicy::Tracked.into(),
+            ..inventory::Item::default()
+        };
+        self.inventory().put_items(self.ask(inventory::PutItemsRequest { items: vec![item] })).await.unwrap();
+    }
+
+    /// Goods arrive at both locations.
+    pub(crate) async fn stock(&self, sku: &str, quantity: i64) {
+        let movement = |location: &str, quantity: i64| inventory::NewMovement {
+            sku: sku.to_owned(),
+            location_code: location.to_owned(),
+            kind: inventory::MovementKind::Receive.into(),
+            quantity,
+            ..inventory::NewMovement::default()
+        };
+        let movements = vec![movement("NEAR", quantity - 1), movement("FAR", 1)];
+        let request = inventory::RecordMovementsRequest { movements, ..Default::default() };
+        self.inventory().record_movements(self.ask(request)).await.unwrap();
+    }
+
+    /// Places an order; its id.
+    pub(crate) async fn place(&self, sku: &str, quantity: i64, name: &str) -> String {
+        let new = order::NewOrder {
+            channel: "web".to_owned(),
+            external_id: name.to_owned(),
+            currency: "USD".to_owned(),
+            customer: Some(order::Customer {
+                name: "Ada".to_owned(),
+                email: format!("{name}@shop.example"),
+                ..order::Customer::default()
+            }),
+            ship_to: Some(address(40.0)),
+            fulfilment_kind: FulfilmentKind::Ship.into(),
+            service_level: "standard".to_owned(),
+            lines: vec![order::NewLine {
+                sku: sku.to_owned(),
+                quantity,
+                unit_price: "1.00".to_owned(),
+                ..order::NewLine::default()
+            }],
+            total_minor: 100 * quantity,
+            ..order::NewOrder::default()
+        };
+        let request = order::PlaceOrdersRequest { orders: vec![new], ..Default::default() };
+        let mut results = self.order().place_orders(self.ask(request)).await.unwrap().into_inner().results;
+        match results.pop().unwrap().outcome.unwrap() {
+            order::place_order_result::Outcome::Order(order) => order.id,
+            order::place_order_result::Outcome::Refusal(refusal) => panic!("{refusal:?}"),
+        }
+    }
+
+    pub(crate) async fn read(&self, id: &str) -> Order {
+        let request = order::GetOrderRequest { order_id: id.to_owned() };
+        self.order().get_order(self.ask(request)).await.unwrap().into_inner().order.unwrap()
+    }
+
+    pub(crate) async fn cancel(&self, id: &str) {
+        let request = order::CancelOrderRequest { order_id: id.to_owned(), ..Default::default() };
+        self.order().cancel_order(self.ask(request)).await.unwrap();
+    }
+
+    /// The warehouses do what is asked of them. A refusal is a recall that was quicker.
+    pub(crate) async fn work(&self) {
+        let mut client = ShippingServiceClient::new(self.channels["shipping"].clone());
+        let request =
+            shipping::ListFulfilmentsRequest { status: "requested".to_owned(), ..Default::default() };
+        let asked = client.list_fulfilments(self.ask(request)).await.unwrap().into_inner().fulfilments;
+        for fulfilment in asked {
+            let action = || {
+                Some(shipping::FulfilmentAction {
+                    fulfilment_id: fulfilment.id.clone(),
+                    ..Default::default()
+                })
+            };
+            let _ = client
+                .accept_fulfilment(self.ask(shipping::AcceptFulfilmentRequest { action: action() }))
+                .await;
+            let pack = shipping::PackFulfilmentRequest { action: action(), parcels: Vec::new() };
+            let _ = client.pack_fulfilment(self.ask(pack)).await;
+            let _ = client
+                .label_fulfilment(self.ask(shipping::LabelFulfilmentRequest { action: action() }))
+                .await;
+            let hand_over = shipping::HandOverFulfilmentRequest { action: action() };
+            let _ = client.hand_over_fulfilment(self.ask(hand_over)).await;
+        }
+    }
+}
+
+fn address(latitude: f64) -> Address {
+    Address {
+        name: "Ada".to_owned(),
+        line1: "1 Main St".to_owned(),
+        city: "Town".to_owned(),
+        country: "US".to_owned(),
+        point: Some(GeoPoint { latitude, longitude: -90.0 }),
+        ..Address::default()
+    }
+}
