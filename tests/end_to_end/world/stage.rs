@@ -80,6 +80,9 @@ pub(super) fn settings(receivers: &Receivers, http: u16) -> Vec<(String, String)
         ("QM_SHIPPING__SIMULATED_CARRIER__IN_TRANSIT_AFTER_MS", "200".to_owned()),
         ("QM_SHIPPING__SIMULATED_CARRIER__OUT_FOR_DELIVERY_AFTER_MS", "400".to_owned()),
         ("QM_SHIPPING__SIMULATED_CARRIER__DELIVERED_AFTER_MS", "600".to_owned()),
+        // Each parcel goes straight to the door: what is told of it is known.
+        ("QM_SHIPPING__SIMULATED_CARRIER__DELAYED_PER_MILLE", "0".to_owned()),
+        ("QM_SHIPPING__SIMULATED_CARRIER__ATTEMPTED_PER_MILLE", "0".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .to_vec()
