@@ -92,16 +92,18 @@ async fn serve(
         for order in first(queue, units) {
             changes.push(wake_one(key, order, arrived_at, &purse, cause.clone()));
         }
-        purses.push((key, purse, queue.len() >= limit));
+        // A full queue may go on, also when no more units are there than it has pieces: some may be cancelled by now.
+        let is_full = queue.len() >= limit || i64::try_from(queue.len()).is_ok_and(|pieces| pieces >= units);
+        purses.push((key, purse, is_full));
     }
     for outcome in change(context, tx, changes).await? {
         outcome?;
     }
-    for (key, purse, may_be_more) in purses {
+    for (key, purse, is_full) in purses {
         let left = *purse.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(arrivals) = books.get_mut(&key) else { continue };
         arrivals.serve(arrivals.unserved - left);
-        if !may_be_more {
+        if !is_full {
             arrivals.keep();
         }
     }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use qm_ids::ItemId;
 
-/// Entries of spare units. They reach back for most of a day, since the older they are the more they are joined.
+/// Entries of spare units. They reach back for hours, since the older they are the more of them are joined.
 const KEPT: usize = 16;
 
 /// How far the clocks of two replicas may be apart: an attempt minted by one is not taken to have seen what another

@@ -80,7 +80,7 @@ fn fall_short(
     arrivals: &mut ArrivalsByItem,
 ) -> String {
     let again = known.reason == SourcingReason::Backorder;
-    let mut missed = if again { Missed::default() } else { missed(step.order(), known, &units, arrivals) };
+    let missed = if again { Missed::default() } else { missed(step.order(), known, &units, arrivals) };
     step.emit(Event::FoundNothing { attempt: known.number });
     let waiting = without(&units, &missed.units);
     let mut outcome = Vec::new();
@@ -90,7 +90,7 @@ fn fall_short(
         step.emit(Event::Backordered { units: waiting, again });
     }
     if !missed.units.is_empty() {
-        let need = Need::new(std::mem::take(&mut missed.units), known.reason);
+        let need = Need::new(missed.units, known.reason);
         let next = request_sources(step, Need { sees_until: missed.sees_until, ..need });
         outcome.push(format!("stock arrived meanwhile, attempt {next} asked for"));
     }

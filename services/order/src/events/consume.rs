@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use qm_database::Tx;
+use qm_ids::ItemId;
 use qm_messaging::{HandleError, Handler, MessagingBuilder, Payload, Received};
 use qm_proto::inventory::v1 as inventory;
 
@@ -149,7 +150,11 @@ impl Handler<inventory::AvailabilityIncreased> for Wake {
         let arrivals = events
             .iter()
             .map(|event| {
-                let (item, quantity) = (event.payload.item_id.parse()?, event.payload.quantity);
+                let (item, quantity): (ItemId, i64) =
+                    (event.payload.item_id.parse()?, event.payload.quantity);
+                if quantity <= 0 {
+                    return Err(HandleError::poison(format!("quantity {quantity} of {item}")));
+                }
                 Ok(Arrival { tenant: event.tenant, item, quantity, cause: cause(event) })
             })
             .collect::<Result<Vec<_>, HandleError>>()?;
