@@ -71,6 +71,11 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// This program as it was called, for advice that can be pasted: nobody has installed it yet who tries `cargo run`.
+pub(crate) fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "quartermaster".to_owned())
+}
+
 /// An error in one line; a refusal begins with the field at fault.
 fn in_words(error: &BuildError) -> String {
     let text = with_causes(&**error);

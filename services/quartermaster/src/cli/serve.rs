@@ -66,9 +66,10 @@ fn greet(dir: &DataDir, url: &str, is_first_start: bool) {
     println!("  mails           {}", dir.mailbox().display());
     println!("  data            {path}");
     if is_first_start {
+        let program = super::program();
         println!("\nThere is no tenant yet. In another terminal, create one and a key for it:\n");
-        println!("  quartermaster tenants create acme --name \"Acme Ltd\" --data-dir {path}");
-        println!("  quartermaster keys create --tenant acme --name shop --data-dir {path}");
+        println!("  {program} tenants create acme --name \"Acme Ltd\" --data-dir {path}");
+        println!("  {program} keys create --tenant acme --name shop --data-dir {path}");
         println!("  curl -H \"Authorization: Bearer KEY\" {url}/v1/orders");
     }
     println!();

@@ -46,8 +46,8 @@ pub(super) struct Targets {
 /// The ways to the services that were named.
 pub(super) struct Services {
     pub(super) channels: BTreeMap<&'static str, GrpcChannel>,
-    /// Held while books are open.
-    _books: Option<Books>,
+    /// Held while the books of a directory are open on which nothing runs.
+    books: Option<Books>,
 }
 
 impl Services {
@@ -78,7 +78,7 @@ impl Services {
             Ok(books) => {
                 let patient = |(name, channel): (_, GrpcChannel)| (name, channel.with_deadline(CALL_DEADLINE));
                 let channels = books.channels.clone().into_iter().map(patient).collect();
-                Ok(Self { channels, _books: Some(books) })
+                Ok(Self { channels, books: Some(books) })
             }
             Err(error) if is_in_use(&error) => match dir.addresses() {
                 Some(Addresses { mut services }) => Self::at(
@@ -102,7 +102,12 @@ impl Services {
                 channels.insert(name, GrpcChannel::connect_lazy(&url, CALL_DEADLINE, CONNECT_TIMEOUT)?);
             }
         }
-        Ok(Self { channels, _books: None })
+        Ok(Self { channels, books: None })
+    }
+
+    /// True when nothing runs, so that what is in flight stays there.
+    pub(super) fn are_stopped(&self) -> bool {
+        self.books.is_some()
     }
 
     pub(super) fn verifier(&self) -> Verifier {

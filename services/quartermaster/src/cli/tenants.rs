@@ -46,7 +46,8 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, BuildError> {
         Command::Create { slug, name } => {
             let tenant = directory.create_tenant(&slug, &name).await?;
             println!("{}", tenant.id);
-            eprintln!("Created. Its first key: quartermaster keys create --tenant {slug} --name shop{flags}");
+            let program = super::program();
+            eprintln!("Created. Its first key: {program} keys create --tenant {slug} --name shop{flags}");
         }
         Command::List => {
             for tenant in directory.list_tenants().await? {

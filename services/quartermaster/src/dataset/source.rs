@@ -34,7 +34,7 @@ impl Part {
         }
     }
 
-    /// The embedded bytes, and whether they are gzipped.
+    /// The bytes in the binary, and whether they are gzipped.
     fn sample(self) -> (&'static [u8], bool) {
         match self {
             Self::Orders => (include_bytes!("../../data/sample/orders.ndjson.gz"), true),

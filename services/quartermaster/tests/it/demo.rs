@@ -1,8 +1,15 @@
 //! The demo from its start to its exit code, and what it says when it cannot start.
 
-use std::{net::TcpListener, path::Path};
+use std::{
+    net::TcpListener,
+    path::Path,
+    time::{Duration, Instant},
+};
 
-use crate::program::{Running, run, text};
+use crate::{
+    dataset::write_small,
+    program::{PATIENCE, Running, run, text},
+};
 
 #[test]
 fn a_short_demo_brings_every_order_to_rest_with_clean_books() {
@@ -69,10 +76,32 @@ fn an_interrupted_demo_ends_cleanly_in_the_middle_of_the_replay() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("demo");
     let dir = dir.to_str().unwrap();
-    let mut running = Running::start(["demo", "--port", "0", "--data-dir", dir]);
+    let dataset = tempfile::tempdir().unwrap();
+    write_small(dataset.path(), 60);
+    let dataset = dataset.path().to_str().unwrap();
+    // Slow enough that the replay is far from its end when it is interrupted.
+    let slow = ["--orders", "60", "--speed", "200", "--dataset", dataset];
+    let mut running = Running::start(["demo", "--port", "0", "--data-dir", dir].iter().chain(&slow));
     running.wait_for("[2/4]");
+    let mailbox = Path::new(dir).join("mailbox");
+    let deadline = Instant::now() + PATIENCE;
+    while std::fs::read_dir(&mailbox).unwrap().next().is_none() {
+        assert!(Instant::now() < deadline, "no order was placed");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let (code, said) = running.interrupt();
     assert!(code == Some(0) && said.contains("Stopped.") && !said.contains("What happened"), "{said}");
-    let books = run(["verify", "--data-dir", dir]);
-    assert!(books.status.success(), "{}", text(&books));
+
+    // What was on its way arrives when somebody goes on, and then the books are clean.
+    let go_on = ["serve", "--listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0", "--data-dir", dir];
+    let mut running = Running::start(go_on);
+    running.wait_for("data ");
+    loop {
+        let books = run(["verify", "--data-dir", dir]);
+        if books.status.success() && text(&books).contains("in flight: 0") {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{}", text(&books));
+    }
+    assert_eq!(running.interrupt().0, Some(0));
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// How long anything may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The command with these arguments, in an environment without settings of ours.
 pub fn quartermaster<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {

@@ -109,12 +109,12 @@ fn the_full_stream_is_whole_and_every_line_balances() {
 
     let sample = Dataset::sample().unwrap();
     let streamed = full.orders(2_500).unwrap().map(Result::unwrap);
-    let embedded = sample.orders(2_500).unwrap().map(Result::unwrap);
-    for (streamed, embedded) in streamed.zip(embedded) {
+    let sampled = sample.orders(2_500).unwrap().map(Result::unwrap);
+    for (streamed, sampled) in streamed.zip(sampled) {
         // Nearest addresses may differ by the cut coordinates; nothing else may.
-        let line1 = embedded.ship_to.line1.clone();
+        let line1 = sampled.ship_to.line1.clone();
         let ship_to = Address { line1, ..streamed.ship_to.clone() };
-        assert_eq!(DatasetOrder { ship_to, ..streamed }, embedded);
+        assert_eq!(DatasetOrder { ship_to, ..streamed }, sampled);
     }
 }
 
