@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait as _, DatabaseBackend, DatabaseConnection, IsolationLevel,
+    ConnectOptions, ConnectionTrait as _, DatabaseBackend, DatabaseConnection,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _, sqlx::sqlite,
 };
 use sea_orm_migration::MigratorTrait;
@@ -18,7 +18,8 @@ pub(crate) const SYSTEM_ROLE: &str = "quartermaster_system";
 /// How to connect.
 #[derive(Debug, Clone)]
 pub struct DatabaseOptions {
-    /// Connections in the pool (readers on SQLite). Few are best: eight beat sixty-four by half again on PostgreSQL.
+    /// Connections in all: on PostgreSQL half of them write and half only read, on SQLite one more writes. Few are best:
+    /// eight beat sixty-four by half again on PostgreSQL.
     pub max_connections: u32,
     /// How long to wait for a free connection.
     pub acquire_timeout: Duration,
@@ -75,9 +76,9 @@ impl Database {
         self.begin_write(Scope::Tenants(tenants.clone())).await
     }
 
-    /// Begins a transaction that reads rows of `tenants`.
+    /// Begins a transaction that reads rows of `tenants` as they stood at one moment.
     pub async fn read(&self, tenants: &TenantSet) -> Result<Tx> {
-        self.begin_read(Scope::Tenants(tenants.clone()), None).await
+        self.begin_read(Scope::Tenants(tenants.clone())).await
     }
 
     /// Begins a transaction that may write all tenants' rows. Only for outbox, inbox, timers and what runs over tenants
@@ -88,7 +89,7 @@ impl Database {
 
     /// Begins a transaction that reads all tenants' rows as they stood at one moment.
     pub async fn read_system(&self) -> Result<Tx> {
-        self.begin_read(Scope::System, Some(IsolationLevel::RepeatableRead)).await
+        self.begin_read(Scope::System).await
     }
 
     /// Runs statements that change the schema, as the owner: partitions are made and dropped while serving.
@@ -112,12 +113,8 @@ impl Database {
         enter(Tx::new(inner, scope)).await
     }
 
-    async fn begin_read(&self, scope: Scope, isolation: Option<IsolationLevel>) -> Result<Tx> {
-        // SQLite's readers always see one snapshot, and sea-orm warns about an isolation level there.
-        let isolation_level = isolation.filter(|_| self.is_postgres());
-        let options = TransactionOptions { isolation_level, ..TransactionOptions::default() };
-        let inner = self.connections.reader.begin_with_options(options).await?;
-        enter(Tx::new(inner, scope)).await
+    async fn begin_read(&self, scope: Scope) -> Result<Tx> {
+        enter(Tx::new(self.connections.reader.begin().await?, scope)).await
     }
 }
 
@@ -137,18 +134,31 @@ async fn enter(tx: Tx) -> Result<Tx> {
 }
 
 async fn open_postgres(url: &str, options: &DatabaseOptions) -> Result<Connections> {
-    let mut connect = ConnectOptions::new(url);
-    connect
-        .max_connections(options.max_connections)
-        .min_connections(1)
-        .acquire_timeout(options.acquire_timeout)
-        .connect_timeout(options.acquire_timeout)
-        .sqlx_logging(false)
-        .record_stmt_in_spans(false)
-        // A round trip per transaction; a dead connection shows itself as Unavailable, which callers retry.
-        .test_before_acquire(false);
-    let pool = sea_orm::Database::connect(connect).await?;
-    Ok(Connections { writer: pool.clone(), reader: pool })
+    let connect = |max_connections: u32, is_reader: bool| {
+        let mut connect = ConnectOptions::new(url);
+        connect
+            .max_connections(max_connections)
+            .min_connections(u32::from(!is_reader))
+            .acquire_timeout(options.acquire_timeout)
+            .connect_timeout(options.acquire_timeout)
+            .sqlx_logging(false)
+            .record_stmt_in_spans(false)
+            // A round trip per transaction; a dead connection shows itself as Unavailable, which callers retry.
+            .test_before_acquire(false);
+        if is_reader {
+            // One moment for all statements of a transaction, so that no answer mixes two revisions. As the session's
+            // default it costs no round trip.
+            let defaults = [
+                ("default_transaction_isolation", "repeatable read"),
+                ("default_transaction_read_only", "on"),
+            ];
+            connect.map_sqlx_postgres_opts(move |postgres| postgres.options(defaults));
+        }
+        sea_orm::Database::connect(connect)
+    };
+    let readers = (options.max_connections / 2).max(1);
+    let writer = connect(options.max_connections.saturating_sub(readers).max(1), false).await?;
+    Ok(Connections { writer, reader: connect(readers, true).await? })
 }
 
 async fn open_sqlite(url: &str, options: &DatabaseOptions) -> Result<Connections> {

@@ -172,6 +172,21 @@ async fn a_transaction_sees_and_writes_nothing_of_other_tenants() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_read_sees_one_moment_and_cannot_write() {
+    for world in worlds().await {
+        let ours = TenantSet::one(world.ours);
+        world.store(things(world.ours, 0..1)).await;
+        let tx = world.database.read(&ours).await.unwrap();
+        assert_eq!(tx.find::<Things>().all(tx.conn()).await.unwrap().len(), 1);
+        world.store(things(world.ours, 1..3)).await;
+        assert_eq!(tx.find::<Things>().all(tx.conn()).await.unwrap().len(), 1, "what came since is not seen");
+        assert!(tx.insert_many::<Things>(things(world.ours, 5..6)).await.is_err());
+        drop(tx);
+        assert_eq!(world.count(&ours).await, 3);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn row_level_security_holds_where_the_code_forgets() {
     for world in worlds().await.into_iter().filter(|world| world.database.is_postgres()) {
         world.store([things(world.ours, 0..3), things(world.theirs, 0..2)].concat()).await;
