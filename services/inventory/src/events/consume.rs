@@ -202,7 +202,8 @@ fn waits(event: &Received<order::Backordered>) -> Result<Vec<Note>, HandleError>
 
 fn woken(event: &Received<order::SourcingRequested>) -> Result<Vec<Note>, HandleError> {
     let it = &event.payload;
-    if it.reason() != SourcingReason::Backorder {
+    // Units whose plan was rejected do not wait between two attempts: they were woken once.
+    if it.reason() != SourcingReason::Backorder || it.rejections > 0 {
         return Ok(Vec::new());
     }
     notes(event, &it.order_id, it.revision, WaitKind::Woken { attempt: it.attempt }, &it.units)
@@ -239,4 +240,46 @@ fn notes<P>(
         Note { tenant: event.tenant, order, line: Some(line), entry }
     };
     Ok(sums.into_iter().map(note).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use qm_ids::{EventId, TenantId, Uuid};
+
+    use super::*;
+
+    fn asked(reason: SourcingReason, rejections: i32) -> Received<order::SourcingRequested> {
+        let units = ProtoUnits {
+            line_id: LineId::from_uuid(Uuid::from_u128(2)).to_string(),
+            item_id: ItemId::from_uuid(Uuid::from_u128(3)).to_string(),
+            quantity: 5,
+        };
+        Received {
+            event_id: EventId::from_uuid(Uuid::from_u128(4)),
+            tenant: TenantId::from_uuid(Uuid::from_u128(5)),
+            event_type: "order.sourcing_requested".to_owned(),
+            aggregate: Uuid::from_u128(1),
+            occurred_at: chrono::DateTime::UNIX_EPOCH,
+            trace: None,
+            payload: order::SourcingRequested {
+                order_id: OrderId::from_uuid(Uuid::from_u128(1)).to_string(),
+                revision: 7,
+                attempt: 3,
+                reason: reason.into(),
+                units: vec![units],
+                rejections,
+                ..order::SourcingRequested::default()
+            },
+        }
+    }
+
+    #[test]
+    fn units_that_waited_are_woken_once_however_often_their_plans_are_rejected() {
+        let units = |reason, rejections| -> i64 {
+            woken(&asked(reason, rejections)).unwrap().iter().map(|note| note.entry.quantity).sum()
+        };
+        assert_eq!(units(SourcingReason::Backorder, 0), 5);
+        assert_eq!(units(SourcingReason::Backorder, 1), 0);
+        assert_eq!(units(SourcingReason::Rejected, 1), 0, "they never waited");
+    }
 }

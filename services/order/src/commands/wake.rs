@@ -13,7 +13,7 @@ use qm_runtime::CommandError;
 use super::{Cause, Change, Context, change};
 use crate::{
     domain::{self, Arrivals},
-    store::{self, ArrivalKey},
+    store::{self, ArrivalKey, Head},
 };
 
 /// Pieces that one transaction looks at; who is beyond them is woken by the next one.
@@ -75,17 +75,16 @@ async fn serve(
     mut books: BTreeMap<ArrivalKey, Arrivals>,
     causes: &BTreeMap<ArrivalKey, Cause>,
 ) -> Result<(), CommandError> {
-    let wanted: Vec<(ArrivalKey, i64)> = books
+    let wanted: Vec<Head> = books
         .iter()
         .filter(|(_, arrivals)| arrivals.unserved > 0)
-        .map(|(key, arrivals)| (*key, arrivals.unserved))
+        .filter_map(|(key, it)| Some(Head { key: *key, units: it.unserved, arrived_at: it.latest? }))
         .collect();
     let limit = (BATCH / wanted.len().max(1)).max(1);
     let waiting = store::waiting_for(tx, &wanted, limit).await?;
     let mut changes = Vec::new();
     let mut purses = Vec::new();
-    for (key, units) in wanted {
-        let Some(arrived_at) = books.get(&key).and_then(|arrivals| arrivals.latest) else { continue };
+    for Head { key, units, arrived_at } in wanted {
         let queue = waiting.get(&key).map(Vec::as_slice).unwrap_or_default();
         let purse = Arc::new(Mutex::new(units));
         let cause = causes.get(&key).cloned().unwrap_or_else(service);

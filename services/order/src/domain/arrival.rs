@@ -1,8 +1,9 @@
 //! Stock that arrived.
 //!
-//! It wakes those who wait, for at most what arrived. What of it woke nobody is kept: an attempt that was under way may
+//! It wakes those who wait, for at most what arrived. Who was woken and finds nothing (the stock lies where it is of no
+//! use to him) passes it on to the next in the queue. What of it woke nobody is kept: an attempt that was under way may
 //! have looked before the stock was there. When such an attempt finds nothing, its units look once more instead of
-//! waiting for stock that has come already. Each unit that arrived wakes one unit at most, so this ends, however steadily
+//! waiting for stock that has come already. Nobody is woken twice by the same arrival, so this ends, however steadily
 //! stock arrives.
 
 use std::collections::BTreeMap;
@@ -53,6 +54,13 @@ impl Arrivals {
     /// Units of what arrived woke somebody.
     pub fn serve(&mut self, units: i64) {
         self.unserved -= units;
+    }
+
+    /// Units woke somebody who could not use them, so they are to wake others.
+    pub fn pass_on(&mut self, units: i64) {
+        if self.latest.is_some() {
+            self.unserved = self.unserved.saturating_add(units);
+        }
     }
 
     /// Nobody waits: the rest is spare.

@@ -25,6 +25,7 @@ pub fn record_rejected(
     };
     let rejections = known.rejections + 1;
     let outcome = if rejections >= MAX_REJECTIONS {
+        pass_on(&known, &step.order().units_of(&units), arrivals);
         let outcome = fall_short(step, &known, units, arrivals);
         format!("rejected {rejections} times in a row, {outcome}")
     } else {
@@ -59,13 +60,26 @@ pub fn record_unfillable(
         .into_iter()
         .flat_map(|(line, quantity)| pick_last(step.order(), line, quantity, |it| is_open(it, attempt)))
         .collect();
-    let known = step.order().attempt(attempt).filter(|known| !known.told_unfillable && !ranges.is_empty());
+    let known = step.order().attempt(attempt).filter(|known| {
+        // Units that were woken and are gone meanwhile leave their stock to others.
+        !known.told_unfillable && (!ranges.is_empty() || known.reason == SourcingReason::Backorder)
+    });
     let Some(known) = known.cloned() else {
         return format!("attempt {attempt} was superseded, or told this before");
     };
+    pass_on(&known, units, arrivals);
     let outcome = fall_short(step, &known, ranges, arrivals);
     step.settle("");
     outcome
+}
+
+/// What woke units that found nothing is to wake others.
+fn pass_on(known: &Attempt, units: &[LineUnits], arrivals: &mut ArrivalsByItem) {
+    for units in units.iter().filter(|_| known.reason == SourcingReason::Backorder) {
+        if let Some(arrivals) = arrivals.get_mut(&units.item) {
+            arrivals.pass_on(units.quantity);
+        }
+    }
 }
 
 /// Units for which an attempt found nothing: those for which stock came that it may have missed are looked for again,
@@ -94,7 +108,7 @@ fn fall_short(
         let next = request_sources(step, Need { sees_until: missed.sees_until, ..need });
         outcome.push(format!("stock arrived meanwhile, attempt {next} asked for"));
     }
-    outcome.join(", ")
+    if outcome.is_empty() { "nothing of it is left".to_owned() } else { outcome.join(", ") }
 }
 
 /// Wakes the units that wait since `attempt` found nothing and for which stock came that it may have missed.

@@ -9,7 +9,7 @@ use qm_proto::{
 };
 
 use crate::domain::{
-    Bucket, Decision, Event, Exclusion, FulfilmentState, Hold, Kind, LineUnits, Order, RecallIntent,
+    Attempt, Bucket, Decision, Event, FulfilmentState, Hold, Kind, LineUnits, Order, RecallIntent,
     ReleaseReason, SourcingReason, UnitRange,
 };
 
@@ -40,8 +40,8 @@ impl Writer<'_> {
                 channel: self.order.channel.clone(),
                 placed_at: self.order.placed_at.to_rfc3339(),
             }),
-            Event::SourcingRequested { attempt, reason, exclusions, units, .. } => {
-                self.about(&self.sourcing(*attempt, *reason, exclusions, units))
+            Event::SourcingRequested { attempt, units, .. } => {
+                self.about(&self.sourcing(self.order.attempt(*attempt)?, units))
             }
             Event::SourcingRepeated { attempt, .. } => {
                 let known = self.order.attempt(*attempt)?;
@@ -51,7 +51,7 @@ impl Writer<'_> {
                     .filter(|(_, piece)| piece.bucket == Bucket::Open && piece.attempt == *attempt)
                     .map(|(line, piece)| UnitRange { line: line.id, units: piece.units() })
                     .collect();
-                self.about(&self.sourcing(*attempt, known.reason, &known.exclusions, &units))
+                self.about(&self.sourcing(known, &units))
             }
             Event::Backordered { units, again, .. } => {
                 let payload = proto::Backordered { order_id, revision, units: self.ranges(units) };
@@ -126,13 +126,7 @@ impl Writer<'_> {
         self.order.pieces().all(|(_, piece)| piece.bucket == Bucket::Cancelled)
     }
 
-    fn sourcing(
-        &self,
-        attempt: i32,
-        reason: SourcingReason,
-        exclusions: &[Exclusion],
-        units: &[UnitRange],
-    ) -> proto::SourcingRequested {
+    fn sourcing(&self, attempt: &Attempt, units: &[UnitRange]) -> proto::SourcingRequested {
         let (kind, pickup) = match self.order.kind {
             Kind::Ship => (FulfilmentKind::Ship, String::new()),
             Kind::Pickup(location) => (FulfilmentKind::Pickup, location.to_string()),
@@ -146,10 +140,11 @@ impl Writer<'_> {
         proto::SourcingRequested {
             order_id: self.order.id.to_string(),
             revision: self.order.revision,
-            attempt,
-            reason: sourcing_reason(reason).into(),
+            attempt: attempt.number,
+            reason: sourcing_reason(attempt.reason).into(),
             units: self.ranges(units),
-            exclusions: exclusions
+            exclusions: attempt
+                .exclusions
                 .iter()
                 .map(|exclusion| proto::Exclusion {
                     location_id: exclusion.location.to_string(),
@@ -163,6 +158,7 @@ impl Writer<'_> {
             destination,
             placed_at: self.order.placed_at.to_rfc3339(),
             priority: self.order.priority,
+            rejections: attempt.rejections,
         }
     }
 

@@ -9,16 +9,16 @@ use chrono::{DateTime, Utc};
 use qm_database::{Database, Result, Tx, keys};
 use qm_ids::{ItemId, OrderId, TenantId};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, FromQueryResult as _, QueryFilter as _, QueryOrder as _,
+    ColumnTrait as _, ConnectionTrait as _, ExprTrait as _, FromQueryResult as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, QueryTrait as _,
-    sea_query::{Alias, Asterisk, Expr, Query, SelectStatement, UnionType},
+    sea_query::{Alias, Asterisk, Expr, Query, SelectStatement, SimpleExpr, UnionType},
 };
 
 use super::{
-    convert::damaged,
+    convert::{attempt::reason_word, damaged},
     entity::{arrival, attempt, piece},
 };
-use crate::domain::{Arrivals, Bucket, MAX_REJECTIONS, Spare};
+use crate::domain::{Arrivals, Bucket, MAX_REJECTIONS, SourcingReason, Spare};
 
 type Key = (TenantId, OrderId);
 
@@ -27,6 +27,17 @@ const HEADS_PER_STATEMENT: usize = 100;
 
 /// An item of a tenant.
 pub type ArrivalKey = (TenantId, ItemId);
+
+/// Of whom an arrival may wake.
+#[derive(Debug, Clone, Copy)]
+pub struct Head {
+    /// The item.
+    pub key: ArrivalKey,
+    /// Units that are to wake somebody, > 0.
+    pub units: i64,
+    /// When the arrival was handled.
+    pub arrived_at: DateTime<Utc>,
+}
 
 /// Spare units in their column: from, until, how many.
 type StoredSpare = (DateTime<Utc>, DateTime<Utc>, i64);
@@ -80,7 +91,7 @@ pub async fn unserved(database: &Database, limit: u64) -> Result<BTreeSet<Arriva
     let tx = database.read_system().await?;
     let rows = tx
         .find::<arrival::Entity>()
-        // A constant; see `head`.
+        // A constant; see `select_head`.
         .filter(Expr::cust("unserved > 0"))
         .order_by_asc(arrival::Column::TenantId)
         .order_by_asc(arrival::Column::ItemId)
@@ -113,18 +124,18 @@ pub async fn items_at_last_try(tx: &Tx, attempts: &[(Key, i32)]) -> Result<BTree
         .collect())
 }
 
-/// Who waits for items: for each the orders of its first `limit` pieces at most, by priority and then age, with their
-/// units, and no more pieces than `units` could wake.
+/// Who waits for items and was not woken by what arrived yet: for each the orders of its first `limit` pieces at most, by
+/// priority and then age, with their units, and no more pieces than `units` could wake.
 pub async fn waiting_for(
     tx: &Tx,
-    wanted: &[(ArrivalKey, i64)],
+    wanted: &[Head],
     limit: usize,
 ) -> Result<HashMap<ArrivalKey, Vec<(OrderId, i64)>>> {
     let mut rows: Vec<piece::Model> = Vec::new();
     for chunk in wanted.chunks(HEADS_PER_STATEMENT) {
-        let mut heads = chunk.iter().map(|(key, units)| {
+        let mut heads = chunk.iter().map(|head| {
             // A piece has a unit at least.
-            head(tx, *key, u64::try_from(*units).unwrap_or(0).min(limit as u64))
+            select_head(tx, head, Ord::min(u64::try_from(head.units).unwrap_or(0), limit as u64))
         });
         let Some(mut select) = heads.next() else { continue };
         for head in heads {
@@ -142,15 +153,31 @@ pub async fn waiting_for(
     Ok(queues)
 }
 
+fn of_piece(column: attempt::Column, of_piece: piece::Column) -> SimpleExpr {
+    Expr::col((attempt::Entity, column)).equals((piece::Entity, of_piece))
+}
+
 /// The head of an item's queue, in a select around it: a part of a union has no order and limit of its own.
-fn head(tx: &Tx, (tenant, item): ArrivalKey, limit: u64) -> SelectStatement {
+fn select_head(tx: &Tx, head: &Head, limit: u64) -> SelectStatement {
     use piece::Column;
+    let (tenant, item) = head.key;
+    let woken_by_it = tx
+        .find::<attempt::Entity>()
+        .select_only()
+        .expr(Expr::value(1))
+        .filter(of_piece(attempt::Column::TenantId, Column::TenantId))
+        .filter(of_piece(attempt::Column::OrderId, Column::OrderId))
+        .filter(of_piece(attempt::Column::Number, Column::Attempt))
+        .filter(attempt::Column::Reason.eq(reason_word(SourcingReason::Backorder)))
+        .filter(attempt::Column::SeesUntil.gte(head.arrived_at))
+        .into_query();
     let head = tx
         .find::<piece::Entity>()
         .filter(Column::TenantId.eq(tenant))
         .filter(Column::ItemId.eq(item))
         // A constant, and no bound value, so that the partial index is known to hold all of it.
         .filter(Expr::cust("bucket = 'backordered'"))
+        .filter(Expr::exists(woken_by_it).not())
         .order_by_desc(Column::Priority)
         .order_by_asc(Column::PlacedAt)
         .order_by_asc(Column::OrderId)

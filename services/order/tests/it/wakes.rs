@@ -84,6 +84,37 @@ async fn who_was_woken_and_found_nothing_is_woken_by_what_arrived_meanwhile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_use_what_arrived_passes_it_on_until_everybody_was_asked() {
+    for mut world in worlds().await {
+        let mut waiting = Vec::new();
+        for _ in 0..3 {
+            waiting.push(backordered(&mut world, 1).await.id);
+        }
+        // Only the last can use what arrives, and no other is asked twice for it.
+        arrive(&world, 1).await;
+        for id in &waiting[..2] {
+            let woken: order::SourcingRequested = world.hear_any().await;
+            assert_eq!((&woken.order_id, woken.attempt), (id, 2));
+            miss(&world, &woken).await;
+        }
+        let woken: order::SourcingRequested = world.hear_any().await;
+        assert_eq!(woken.order_id, waiting[2]);
+        // Nobody can: all wait for the next arrival, which wakes the first again.
+        miss(&world, &woken).await;
+        world.until(&waiting[2], |order| is_all(order, "backordered")).await;
+        arrive(&world, 1).await;
+        let woken: order::SourcingRequested = world.hear_any().await;
+        assert_eq!((&woken.order_id, woken.attempt, woken.rejections), (&waiting[0], 3, 0));
+        // A rejected plan is not followed by waiting, and inventory must be able to tell.
+        let rejected = inventory::Rejected { order_id: waiting[0].clone(), attempt: 3, ..Default::default() };
+        world.tell(world.tenant, waiting[0].parse::<OrderId>().unwrap(), &rejected).await;
+        let again: order::SourcingRequested = world.hear(&waiting[0]).await;
+        assert_eq!((again.attempt, again.reason(), again.rejections), (4, SourcingReason::Backorder, 1));
+        world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_arrival_and_a_miss_at_the_same_time_leave_nobody_behind() {
     for mut world in worlds().await {
         let placed = join_all((0..60).map(|_| world.place(1))).await;

@@ -266,6 +266,7 @@ impl World {
             }),
             placed_at: self.clock.now().to_rfc3339(),
             priority: 0,
+            rejections: 0,
         }
     }
 

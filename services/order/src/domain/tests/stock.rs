@@ -21,6 +21,8 @@ enum Message {
     Unfillable(usize, i32, i64),
     /// Units became available.
     Arrived(i64),
+    /// Units woke somebody who found nothing.
+    PassedOn,
 }
 
 struct World {
@@ -32,9 +34,10 @@ struct World {
     seconds: i64,
     /// How far apart the replicas' clocks are.
     skew: i64,
-    /// Units that arrived, and units that were woken.
+    /// Units that arrived, that were woken, and that woke somebody who found nothing.
     arrived: i64,
     woken: i64,
+    passed_on: i64,
     /// True once an attempt was rejected for the last time, with whatever was left.
     is_exhausted: bool,
 }
@@ -133,13 +136,13 @@ impl World {
                     .pieces()
                     .any(|(_, it)| it.bucket == Bucket::Open && it.attempt == attempt);
                 self.is_exhausted |= is_superseded || known.rejections + 1 >= MAX_REJECTIONS;
-                self.decide(order, |step, arrivals| {
+                self.decide_and_pass_on(order, |step, arrivals| {
                     record_rejected(step, attempt, &[], arrivals);
                 });
             }
             Message::Unfillable(order, attempt, units) => {
                 let units = self.units(order, units);
-                let mut events = self.decide(order, |step, arrivals| {
+                let mut events = self.decide_and_pass_on(order, |step, arrivals| {
                     record_unfillable(step, attempt, &units, arrivals);
                 });
                 events.extend(self.decide(order, |step, arrivals| {
@@ -152,18 +155,45 @@ impl World {
                 let at = self.clock();
                 let mut arrived: Arrivals = self.arrivals.remove(&item).unwrap_or_default();
                 arrived.arrive(units, at);
-                for order in 0..self.orders.len() {
-                    let (left, latest) = (arrived.unserved, arrived.latest.unwrap());
-                    let events = self.decide(order, |step, _| {
-                        wake(step, item, left, latest);
-                    });
-                    arrived.serve(Self::asked(&events));
-                    self.woken += Self::asked(&events);
-                }
-                arrived.keep();
                 self.arrivals.insert(item, arrived);
+                self.serve();
             }
+            Message::PassedOn => self.serve(),
         }
+    }
+
+    /// Decides what came of an attempt; what it passes on is seen by the next look.
+    fn decide_and_pass_on(
+        &mut self,
+        order: usize,
+        verb: impl FnOnce(&mut Step, &mut ArrivalsByItem),
+    ) -> Vec<Event> {
+        let unserved = |world: &Self| world.arrivals.values().map(|it| it.unserved).sum::<i64>();
+        let before = unserved(self);
+        let events = self.decide(order, verb);
+        let passed_on = unserved(self) - before;
+        if passed_on > 0 {
+            self.passed_on += passed_on;
+            self.mail.push(Message::PassedOn);
+        }
+        events
+    }
+
+    /// Wakes who waits for what is to wake somebody.
+    fn serve(&mut self) {
+        let item = self.orders[0].lines[0].item;
+        let mut arrived: Arrivals = self.arrivals.remove(&item).unwrap_or_default();
+        for order in 0..self.orders.len() {
+            let Some(latest) = arrived.latest else { break };
+            let left = arrived.unserved;
+            let events = self.decide(order, |step, _| {
+                wake(step, item, left, latest);
+            });
+            arrived.serve(Self::asked(&events));
+            self.woken += Self::asked(&events);
+        }
+        arrived.keep();
+        self.arrivals.insert(item, arrived);
     }
 }
 
@@ -184,6 +214,7 @@ proptest! {
             skew,
             arrived: 0,
             woken: 0,
+            passed_on: 0,
             is_exhausted: false,
         };
         world.place(3);
@@ -209,7 +240,8 @@ proptest! {
             world.deliver(message);
         }
         prop_assert!(world.mail.is_empty(), "they talk for ever");
-        prop_assert!(world.woken <= world.arrived, "{} woken by {}", world.woken, world.arrived);
+        let (woken, units) = (world.woken, world.arrived + world.passed_on);
+        prop_assert!(woken <= units, "{woken} woken by {units}");
         let waiting: i64 = world.orders.iter().map(|order| order.count(Bucket::Backordered)).sum();
         if !world.is_exhausted {
             let (available, orders) = (world.available, &world.orders);

@@ -4,7 +4,7 @@ use qm_ids::ItemId;
 
 use super::world::{all, decide, miss, now, placed, reject, some};
 use crate::domain::{
-    Arrivals, ArrivalsByItem, Bucket, Event, MAX_REJECTIONS, Order, SourcingReason, look_again,
+    Arrivals, ArrivalsByItem, Bucket, Event, MAX_REJECTIONS, Order, SourcingReason, cancel, look_again,
     record_rejected, record_unfillable, wake,
 };
 
@@ -57,6 +57,63 @@ fn an_arrival_that_was_handled_before_the_attempt_is_seen_by_it() {
     let mut arrivals: ArrivalsByItem = [(item(&order), arrivals)].into();
     decide(&mut order, |step| record_unfillable(step, 1, &units, &mut arrivals));
     assert_eq!(order.count(Bucket::Backordered), 5);
+}
+
+/// An order of which `units` were woken at [`now`].
+fn woken(quantity: i64, units: i64) -> Order {
+    let mut order = placed(&[quantity]).order;
+    let waiting = all(&order);
+    miss(&mut order, 1, &waiting);
+    decide(&mut order, |step| wake(step, item(step.order()), units, now()).to_string());
+    order
+}
+
+fn unserved(arrivals: &ArrivalsByItem) -> i64 {
+    arrivals.values().map(|arrivals| arrivals.unserved).sum()
+}
+
+#[test]
+fn who_was_woken_and_finds_nothing_passes_it_on_and_is_not_woken_by_it_again() {
+    let mut order = woken(5, 3);
+    let three = some(&order, 3);
+    let mut arrivals = arrived(item(&order), 3);
+    for _ in 0..2 {
+        decide(&mut order, |step| record_unfillable(step, 2, &three, &mut arrivals));
+        assert_eq!(unserved(&arrivals), 3, "once, however often it is told");
+    }
+    assert_eq!(order.count(Bucket::Backordered), 5);
+    decide(&mut order, |step| {
+        assert_eq!(wake(step, item(step.order()), 9, now()), 2, "those that it did not wake before");
+        String::new()
+    });
+    let later = now() + chrono::TimeDelta::seconds(1);
+    decide(&mut order, |step| wake(step, item(step.order()), 9, later).to_string());
+    assert_eq!(order.count(Bucket::Backordered), 0);
+}
+
+#[test]
+fn the_last_rejection_of_who_was_woken_passes_it_on() {
+    let mut order = woken(2, 2);
+    let mut arrivals = ArrivalsByItem::new();
+    for attempt in 2..=MAX_REJECTIONS + 1 {
+        assert_eq!(unserved(&arrivals), 0);
+        arrivals = arrived(item(&order), 2);
+        decide(&mut order, |step| record_rejected(step, attempt, &[], &mut arrivals));
+    }
+    assert_eq!((order.count(Bucket::Backordered), unserved(&arrivals)), (2, 2));
+}
+
+#[test]
+fn who_was_woken_and_is_cancelled_before_the_answer_passes_it_on() {
+    let mut order = woken(2, 2);
+    decide(&mut order, |step| cancel(step, "changed my mind").unwrap());
+    let mut arrivals = arrived(item(&order), 2);
+    for _ in 0..2 {
+        let two = some(&order, 2);
+        decide(&mut order, |step| record_unfillable(step, 2, &two, &mut arrivals));
+        assert_eq!(unserved(&arrivals), 2, "once, however often it is told");
+    }
+    assert_eq!(order.count(Bucket::Cancelled), 2);
 }
 
 #[test]

@@ -20,6 +20,11 @@ const REASONS: [(SourcingReason, &str); 5] = [
     (SourcingReason::ReservationBroken, "reservation_broken"),
 ];
 
+/// A reason in its column.
+pub(in crate::store) fn reason_word(reason: SourcingReason) -> &'static str {
+    REASONS.iter().find(|(it, _)| *it == reason).map_or("", |(_, word)| word)
+}
+
 pub(super) fn row(order: &Order, attempt: &Attempt) -> Result<Model, Error> {
     let exclusions: Vec<(LocationId, Option<ItemId>)> =
         attempt.exclusions.iter().map(|exclusion| (exclusion.location, exclusion.item)).collect();
@@ -36,7 +41,7 @@ pub(super) fn row(order: &Order, attempt: &Attempt) -> Result<Model, Error> {
         tenant_id: order.tenant,
         order_id: order.id,
         number: attempt.number,
-        reason: REASONS.iter().find(|(it, _)| *it == attempt.reason).map_or("", |(_, word)| word).to_owned(),
+        reason: reason_word(attempt.reason).to_owned(),
         rejections: attempt.rejections,
         exclusions: serde_json::to_string(&exclusions).map_err(damaged)?,
         sees_until: attempt.sees_until,

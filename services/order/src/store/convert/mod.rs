@@ -1,6 +1,6 @@
 //! Rows and orders.
 
-mod attempt;
+pub(in crate::store) mod attempt;
 mod work;
 
 use std::collections::HashMap;
