@@ -9,9 +9,10 @@ pub enum Status {
     Placed,
     /// A hold stands and something is left to release.
     OnHold,
-    /// Some units are being worked on, are on their way, or have arrived, and others are not done.
+    /// Some units are being worked on, are on their way, or have arrived, and others are not done; or all were lost, which
+    /// is no end: they may be found, or sent again.
     InFulfilment,
-    /// Nothing is left in play and something was delivered, lost or returned.
+    /// Nothing is left in play and something was delivered or came back.
     Completed,
     /// Every unit is cancelled.
     Cancelled,
@@ -60,10 +61,9 @@ impl Order {
     pub fn status(&self) -> Status {
         let any = |wanted: &[Bucket]| self.pieces().any(|(_, piece)| wanted.contains(&piece.bucket));
         let waits = any(&[Bucket::Open, Bucket::Backordered, Bucket::Allocated]);
-        let is_in_play = self.pieces().any(|(_, piece)| piece.bucket.is_in_play());
-        if self.pieces().all(|(_, piece)| piece.bucket == Bucket::Cancelled) {
+        if self.is_cancelled() {
             Status::Cancelled
-        } else if !is_in_play {
+        } else if self.is_completed() {
             Status::Completed
         } else if self.is_held() && waits {
             Status::OnHold
@@ -79,6 +79,17 @@ impl Order {
         } else {
             Status::Placed
         }
+    }
+
+    /// True when every unit is cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.pieces().all(|(_, piece)| piece.bucket == Bucket::Cancelled)
+    }
+
+    /// True when no unit is in play and some reached the customer, or came back.
+    pub(super) fn is_completed(&self) -> bool {
+        !self.pieces().any(|(_, piece)| piece.bucket.is_in_play())
+            && self.pieces().any(|(_, piece)| matches!(piece.bucket, Bucket::Delivered | Bucket::Returned))
     }
 
     /// How much has been fulfilled.

@@ -80,8 +80,6 @@ impl Step {
 
     /// Says what follows from where the units now are: attempts that nothing waits for are closed, the order is told to
     /// be allocated, cancelled or completed. Every verb ends with it.
-    ///
-    /// An order of which nothing was delivered is not completed: what was lost may be found, or sent again.
     pub(super) fn settle(&mut self, cancel_reason: &str) {
         let waiting: Vec<i32> = self
             .order
@@ -101,15 +99,15 @@ impl Step {
         }
         let count = |bucket| self.order.count(bucket);
         let is_backed = count(Bucket::Open) == 0 && count(Bucket::Backordered) == 0;
-        let is_delivered = count(Bucket::Delivered) > 0;
-        let is_in_play = self.order.pieces().any(|(_, piece)| piece.bucket.is_in_play());
-        let is_all_cancelled = self.order.pieces().all(|(_, piece)| piece.bucket == Bucket::Cancelled);
-        if is_backed && !is_all_cancelled && !self.order.told_allocated {
+        if is_backed && !self.order.is_cancelled() && !self.order.told_allocated {
             self.emit(Event::Allocated);
         }
-        if is_all_cancelled && !self.order.told_end {
+        if self.order.told_end {
+            return;
+        }
+        if self.order.is_cancelled() {
             self.emit(Event::Cancelled { reason: cancel_reason.to_owned() });
-        } else if !is_in_play && is_delivered && !self.order.told_end {
+        } else if self.order.is_completed() {
             self.emit(Event::Completed);
         }
     }

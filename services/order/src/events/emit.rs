@@ -83,7 +83,8 @@ impl Writer<'_> {
                     reason: release_reason(*reason).into(),
                 })
             }
-            Event::UnitsCancelled { units, reason } if !self.is_all_cancelled() => {
+            // When all are, `order.cancelled` says it.
+            Event::UnitsCancelled { units, reason } if !self.order.is_cancelled() => {
                 self.about(&proto::UnitsCancelled {
                     order_id,
                     revision,
@@ -119,11 +120,6 @@ impl Writer<'_> {
 
     fn about<E: qm_proto::events::Event>(&self, payload: &E) -> NewEvent {
         NewEvent::new(self.order.tenant, self.order.id, payload, self.now)
-    }
-
-    /// Then `order.cancelled` says it all.
-    fn is_all_cancelled(&self) -> bool {
-        self.order.pieces().all(|(_, piece)| piece.bucket == Bucket::Cancelled)
     }
 
     fn sourcing(&self, attempt: &Attempt, units: &[UnitRange]) -> proto::SourcingRequested {

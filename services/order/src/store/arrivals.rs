@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use qm_database::{Database, Result, Tx, keys};
 use qm_ids::{ItemId, OrderId, TenantId};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, ExprTrait as _, FromQueryResult as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, QueryTrait as _,
+    ColumnTrait as _, ConnectionTrait as _, ExprTrait as _, FromQueryResult as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, QueryTrait as _,
     sea_query::{Alias, Asterisk, Expr, Query, SelectStatement, SimpleExpr, UnionType},
 };
 

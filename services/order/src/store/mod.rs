@@ -8,7 +8,9 @@ mod orders;
 mod replicas;
 mod summary;
 
-pub use arrivals::{ArrivalKey, Head, items_at_last_try, lock_arrivals, save_arrivals, unserved, waiting_for};
+pub use arrivals::{
+    ArrivalKey, Head, items_at_last_try, lock_arrivals, save_arrivals, unserved, waiting_for,
+};
 pub use audit::{check_projections, check_units, facts};
 pub use entity::timeline::Model as TimelineRow;
 pub use orders::{

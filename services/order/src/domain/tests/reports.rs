@@ -4,6 +4,7 @@ use super::world::{
     PATIENCE, all, decide, in_fulfilment, location, now, open_units, placed, plan, released, reservation,
     reserved, shipment, some,
 };
+use crate::domain::status::Status;
 use crate::domain::{
     Bucket, Event, Fate, LineUnits, Order, RejectReason, Step, cancel, record_broken, record_cancelled,
     record_completed, record_fulfilment_rejected, record_issued, record_journey, record_reserved, sweep,
@@ -181,7 +182,7 @@ fn a_stale_answer_told_again_and_again_leaves_the_revision_alone() {
 }
 
 #[test]
-fn an_order_of_which_nothing_was_delivered_is_not_told_to_be_completed() {
+fn an_order_of_which_all_was_lost_is_not_completed() {
     let (mut order, id) = in_fulfilment(&[2]);
     let one = some(&order, 1);
     let ends = |events: &[Event]| events.iter().any(|event| matches!(event, Event::Completed));
@@ -190,8 +191,10 @@ fn an_order_of_which_nothing_was_delivered_is_not_told_to_be_completed() {
     };
     assert!(!travel(&mut order, 1, Fate::Lost));
     assert!(!travel(&mut order, 2, Fate::Lost));
+    assert_eq!(order.status(), Status::InFulfilment);
     // It is found after all.
     assert!(travel(&mut order, 2, Fate::Delivered));
+    assert_eq!(order.status(), Status::Completed);
 }
 
 #[test]
