@@ -20,6 +20,7 @@ pub struct Config {
     pub runtime: RuntimeConfig,
     pub peers: PeersConfig,
     pub holds: HoldsConfig,
+    pub waits: WaitsConfig,
 }
 
 /// Stock held for those who wait.
@@ -28,6 +29,14 @@ pub struct Config {
 pub struct HoldsConfig {
     /// How long a hold lasts, milliseconds of the service's clock.
     pub ttl_ms: i64,
+}
+
+/// Orders that wait for stock.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitsConfig {
+    /// How long an item waits before somebody looks whether stock is there, milliseconds of the service's clock.
+    pub look_again_ms: i64,
 }
 
 impl ServiceConfig for Config {
@@ -46,6 +55,8 @@ impl ServiceConfig for Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         let is_fit = (1..=86_400_000).contains(&self.holds.ttl_ms);
-        require(is_fit, "holds.ttl_ms", "expected 1 to 86400000, a day")
+        require(is_fit, "holds.ttl_ms", "expected 1 to 86400000, a day")?;
+        let is_fit = (1_000..=604_800_000).contains(&self.waits.look_again_ms);
+        require(is_fit, "waits.look_again_ms", "expected 1000 to 604800000, a week")
     }
 }

@@ -23,6 +23,15 @@ pub async fn expire_holds(context: Context, database: Database, shutdown: Cancel
     .await;
 }
 
+/// Looks at what waits while stock is there, until told to stop.
+pub async fn look_at_waits(context: Context, database: Database, shutdown: CancellationToken) {
+    let never = Notify::new();
+    repeat("looking at what waits", &never, &shutdown, || {
+        Box::pin(commands::look_at_waits(&context, &database))
+    })
+    .await;
+}
+
 /// Lets stock follow the changes of its location, until told to stop.
 pub async fn review_stock(context: Context, database: Database, shutdown: CancellationToken) {
     repeat("reviewing the stock of changed locations", &context.reviews, &shutdown, || {

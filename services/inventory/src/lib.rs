@@ -49,6 +49,7 @@ impl ServiceDefinition for InventoryService {
             ids: deps.ids,
             outbox: messaging.outbox(),
             hold_for: TimeDelta::milliseconds(config.holds.ttl_ms),
+            look_again_after: TimeDelta::milliseconds(config.waits.look_again_ms),
             reviews: Arc::default(),
         };
         let messaging = events::consume::consume(messaging, &context).build();
@@ -62,6 +63,10 @@ impl ServiceDefinition for InventoryService {
             .worker(Worker::new("expire-holds", {
                 let (context, database) = (context.clone(), database.clone());
                 move |shutdown| jobs::expire_holds(context, database, shutdown)
+            }))
+            .worker(Worker::new("look-at-waits", {
+                let (context, database) = (context.clone(), database.clone());
+                move |shutdown| jobs::look_at_waits(context, database, shutdown)
             }))
             .worker(Worker::new("review-stock", move |shutdown| {
                 jobs::review_stock(context, database, shutdown)

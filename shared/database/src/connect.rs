@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait as _, DatabaseBackend, DatabaseConnection,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _, sqlx::sqlite,
+    ConnectOptions, ConnectionTrait as _, DatabaseBackend, DatabaseConnection, SqliteTransactionMode,
+    Statement, TransactionOptions, TransactionTrait as _, sqlx::sqlite,
 };
 use sea_orm_migration::MigratorTrait;
 

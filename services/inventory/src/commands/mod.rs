@@ -2,6 +2,7 @@
 
 mod change;
 mod holds;
+mod looks;
 mod masters;
 mod movements;
 mod reviews;
@@ -16,6 +17,7 @@ use tokio::sync::Notify;
 
 pub use change::{Pick, issue, pick, release, reserve};
 pub use holds::expire_holds;
+pub use looks::look_at_waits;
 pub use masters::{put_items, put_locations};
 pub use movements::{Report, record_movements};
 pub use reviews::review_stock;
@@ -33,6 +35,8 @@ pub struct Context {
     pub outbox: Outbox,
     /// How long stock is held for those who wait.
     pub hold_for: TimeDelta,
+    /// How long an item waits before somebody looks whether stock is there all the same.
+    pub look_again_after: TimeDelta,
     /// Woken when stock waits for a review.
     pub reviews: Arc<Notify>,
 }

@@ -60,6 +60,14 @@ impl Book {
         self.settle();
     }
 
+    /// Announces once more what is available of a stock row, as if it had just arrived: some of it is held for those who
+    /// wait.
+    pub fn announce(&mut self, key: StockKey, cause: &Cause) {
+        self.begin(key.0, cause);
+        self.was_unavailable(key);
+        self.settle();
+    }
+
     /// Takes up to `wanted` units out of the holds at a stock row, those that expire first before others. Changes no
     /// bucket. Returns how many it took.
     pub(super) fn draw_holds(&mut self, stock: StockKey, wanted: i64) -> i64 {

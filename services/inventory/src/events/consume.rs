@@ -83,11 +83,12 @@ fn pick_all<'a>(context: &'a Context, tx: &'a Tx, asked: Vec<Pick>) -> Done<'a> 
     Box::pin(async move { commands::pick(context, tx, &asked).await })
 }
 
-fn note<'a>(_: &'a Context, tx: &'a Tx, asked: Vec<Vec<Note>>) -> Done<'a> {
+fn note<'a>(context: &'a Context, tx: &'a Tx, asked: Vec<Vec<Note>>) -> Done<'a> {
     Box::pin(async move {
         let notes: Vec<Note> = asked.into_iter().flatten().collect();
         if !notes.is_empty() {
-            store::note(tx, &notes).await?;
+            let waiting = store::note(tx, &notes).await?;
+            store::look_by(tx, waiting, context.clock.now() + context.look_again_after).await?;
         }
         Ok(())
     })

@@ -2,6 +2,7 @@
 
 mod m0001_inventory;
 mod m0002_reviews;
+mod m0003_wait_looks;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
         migrations.extend(qm_idempotency::migrations::migrations());
         migrations.push(Box::new(m0001_inventory::Migration));
         migrations.push(Box::new(m0002_reviews::Migration));
+        migrations.push(Box::new(m0003_wait_looks::Migration));
         migrations
     }
 }

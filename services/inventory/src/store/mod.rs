@@ -5,6 +5,7 @@ mod books;
 mod convert;
 mod entity;
 mod lists;
+mod looks;
 mod masters;
 mod reviews;
 mod waits;
@@ -20,6 +21,7 @@ pub use entity::{
     stock_review::Model as StockReview,
 };
 pub use lists::{StockFilter, available, list_items, list_locations, list_movements, list_stock};
+pub use looks::{ItemKey, due_looks, end_looks, lock_looks, look_by, rows_with_stock};
 pub use masters::{
     items_by_id, items_by_sku, locations_by_code, locations_by_id, lock_items, lock_locations, save_items,
     save_locations,
@@ -27,4 +29,4 @@ pub use masters::{
 pub use reviews::{
     LocationKey, ask_for_reviews, continue_review, end_review, lock_review, rows_to_review, waiting_reviews,
 };
-pub use waits::{Note, note};
+pub use waits::{Note, items_that_wait, note};

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use qm_database::{Error, Result, Tx};
 use qm_ids::{ItemId, LineId, OrderId, TenantId, Uuid};
+use sea_orm::{ColumnTrait as _, QueryFilter as _};
 
 use super::{
+    books::find_pairs,
     convert::malformed,
-    entity::backorder_wait::{Entity, Model},
+    entity::backorder_wait::{Column, Entity, Model},
+    looks::ItemKey,
 };
 use crate::domain::{Wait, WaitEntry, WaitKind};
 
@@ -28,7 +31,9 @@ type RowKey = (TenantId, OrderId, LineId, ItemId);
 
 /// Takes note of what was told: one statement to make each order's own row, which is its lock, one to read, one to
 /// write.
-pub async fn note(tx: &Tx, notes: &[Note]) -> Result<()> {
+///
+/// Returns the items of which something waits by that.
+pub async fn note(tx: &Tx, notes: &[Note]) -> Result<BTreeSet<ItemKey>> {
     let orders: BTreeSet<(TenantId, OrderId)> = notes.iter().map(|note| (note.tenant, note.order)).collect();
     let headers = orders.iter().map(|order| empty(header(*order))).collect();
     tx.insert_ignore_many::<Entity>(headers).await?;
@@ -60,7 +65,18 @@ pub async fn note(tx: &Tx, notes: &[Note]) -> Result<()> {
             Ok(Model { quantity, entries, ..empty(key) })
         })
         .collect::<Result<Vec<_>, Error>>()?;
-    tx.upsert_many::<Entity>(models).await
+    let waiting =
+        models.iter().filter(|row| row.quantity > 0).map(|row| (row.tenant_id, row.item_id)).collect();
+    tx.upsert_many::<Entity>(models).await?;
+    Ok(waiting)
+}
+
+/// Those of these items of which something waits.
+pub async fn items_that_wait(tx: &Tx, items: &BTreeSet<ItemKey>) -> Result<BTreeSet<ItemKey>> {
+    let items = items.iter().map(|(tenant, item)| (*tenant, item.as_uuid())).collect();
+    let waits =
+        find_pairs::<Entity>(tx, Column::ItemId, &items, |select| select.filter(Column::Quantity.gt(0)));
+    Ok(waits.await?.into_iter().map(|row| (row.tenant_id, row.item_id)).collect())
 }
 
 fn has_ended(wait: &Wait) -> bool {

@@ -115,33 +115,58 @@ async fn a_short_count_breaks_what_is_not_being_picked() {
     }
 }
 
+/// Something of the item waits, and inventory knows: what arrived was held for it.
+async fn wait_for_units(world: &mut World, waiting: &Plan) {
+    let backordered =
+        order::Backordered { order_id: waiting.order.to_string(), revision: 2, units: waiting.units.clone() };
+    world
+        .tell_as("order.backordered_again", world.ids.next(), world.tenant, waiting.order, &backordered)
+        .await;
+    for _ in 0..200 {
+        world.record(world.tenant, "", &[(MovementKind::Receive, 1)]).await.unwrap();
+        let item: ItemId = world.item;
+        let told: inventory::AvailabilityIncreased = world.hear(item).await;
+        if told.held_quantity > 0 {
+            assert!(!told.held_until.is_empty());
+            return;
+        }
+        world.record(world.tenant, "", &[(MovementKind::Adjust, -1)]).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("nothing was ever held");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stock_that_lies_there_while_somebody_waits_is_announced_again_and_again() {
+    for mut world in worlds().await {
+        world.record(world.tenant, "", &[(MovementKind::Receive, 5)]).await.unwrap();
+        let item = world.item;
+        let _: inventory::AvailabilityIncreased = world.hear(item).await;
+        let waiting = world.plan(3);
+        wait_for_units(&mut world, &waiting).await;
+        assert_eq!(world.buckets().await, (6, 0, 1));
+        world.clock.advance(TimeDelta::seconds(61).to_std().unwrap());
+        world.until((6, 0, 0)).await;
+        let told: inventory::AvailabilityIncreased = world.hear(item).await;
+        assert_eq!((told.quantity, told.held_quantity), (1, 0));
+        for _ in 0..2 {
+            world.clock.advance(TimeDelta::hours(1).to_std().unwrap());
+            let told: inventory::AvailabilityIncreased = world.hear(item).await;
+            assert_eq!((told.quantity, told.held_quantity), (6, 3));
+            world.clock.advance(TimeDelta::seconds(61).to_std().unwrap());
+            let told: inventory::AvailabilityIncreased = world.hear(item).await;
+            assert_eq!((told.quantity, told.held_quantity), (3, 0));
+        }
+        world.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn stock_that_arrives_is_held_for_waiting_orders_for_a_while() {
     for mut world in worlds().await {
         world.record(world.tenant, "", &[(MovementKind::Count, 0)]).await.unwrap();
         let mut waiting = world.plan(3);
-        let backordered = |revision| order::Backordered {
-            order_id: waiting.order.to_string(),
-            revision,
-            units: waiting.units.clone(),
-        };
-        let again = order::Backordered { ..backordered(2) };
-        world.tell_as("order.backordered_again", world.ids.next(), world.tenant, waiting.order, &again).await;
-        let held = async |world: &mut World| {
-            for _ in 0..200 {
-                world.record(world.tenant, "", &[(MovementKind::Receive, 1)]).await.unwrap();
-                let item: ItemId = world.item;
-                let told: inventory::AvailabilityIncreased = world.hear(item).await;
-                if told.held_quantity > 0 {
-                    return told;
-                }
-                world.record(world.tenant, "", &[(MovementKind::Adjust, -1)]).await.unwrap();
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            }
-            panic!("nothing was ever held");
-        };
-        let told = held(&mut world).await;
-        assert!(!told.held_until.is_empty());
+        wait_for_units(&mut world, &waiting).await;
         world.record(world.tenant, "", &[(MovementKind::Receive, 5)]).await.unwrap();
         assert_eq!(world.buckets().await, (6, 0, 3));
 

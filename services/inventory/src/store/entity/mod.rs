@@ -9,3 +9,4 @@ pub mod reservation_leg;
 pub mod stock;
 pub mod stock_hold;
 pub mod stock_review;
+pub mod wait_look;
