@@ -3,6 +3,9 @@
 # Sourced by bash scripts that have `set -euo pipefail`.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Where scripts/up keeps what it started.
+run_dir() { realpath -m "${QM_RUN:-$root/.run}"; }
+
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/quartermaster
 
 # Messages go to stderr: stdout belongs to what a script answers (`install-parts`, `parts env`).

@@ -3,5 +3,6 @@
 pub mod cli;
 pub mod dataset;
 pub mod demo;
+pub mod shop;
 pub mod system;
 pub mod verify;

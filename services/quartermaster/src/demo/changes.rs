@@ -7,7 +7,8 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{api::Api, measure::Measurements};
+use super::measure::Measurements;
+use crate::shop::Api;
 
 /// Pause before a broken stream is opened again.
 const REOPEN: Duration = Duration::from_millis(500);

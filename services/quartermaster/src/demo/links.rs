@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use qm_runtime::BuildError;
 use serde_json::Value;
 
-use super::api::Api;
-use crate::{cli::program, system::DataDir};
+use crate::{cli::program, shop::Api, system::DataDir};
 
 /// Orders among which one worth a look is chosen.
 const CHOICE: usize = 400;

@@ -3,10 +3,8 @@
 //! Everything goes through HTTP as a shop, a warehouse or a partner would do it; only the tenant and its key are made
 //! beforehand, as an operator makes them.
 
-mod api;
 mod changes;
 mod links;
-mod load;
 mod measure;
 mod pack;
 mod progress;
@@ -28,10 +26,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     dataset::{Dataset, DatasetOrder},
+    shop::Api,
     system::{DataDir, HttpPort, Seams, System},
     verify::Verifier,
 };
-use api::Api;
 use settings::Pace;
 use show::Stage;
 

@@ -5,11 +5,13 @@ use std::{sync::Arc, time::Instant};
 use indicatif::ProgressBar;
 use qm_clock::Clock;
 use qm_runtime::BuildError;
-use serde_json::{Value, json};
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use super::{api::Api, load::address, measure::Measurements, settings::Pace};
-use crate::dataset::{DatasetOrder, Fulfilment};
+use super::{measure::Measurements, settings::Pace};
+use crate::{
+    dataset::DatasetOrder,
+    shop::{Api, new_order},
+};
 
 /// Orders that may be without an answer at a time; the stream waits when it is used up.
 const IN_FLIGHT: usize = 64;
@@ -28,7 +30,8 @@ pub(super) async fn replay(
     for order in orders {
         clock.sleep_until(pace.at(order.placed_at)).await;
         let permit = Arc::clone(&permits).acquire_owned().await?;
-        let (api, body) = (api.clone(), new_order(&order, pace));
+        let promise_by = pace.promise(order.placed_at, order.promise_by);
+        let (api, body) = (api.clone(), new_order(&order, Some(pace.at(order.placed_at)), promise_by));
         let (measurements, bar) = (Arc::clone(measurements), bar.clone());
         sending.spawn(async move {
             let sent = Instant::now();
@@ -44,68 +47,4 @@ pub(super) async fn replay(
     }
     while sending.join_next().await.transpose()?.is_some() {}
     Ok(())
-}
-
-fn new_order(order: &DatasetOrder, pace: &Pace) -> Value {
-    let (fulfilment, ship_to) = match order.fulfilment {
-        Fulfilment::Ship => ("ship", Some(address(&order.ship_to))),
-        Fulfilment::Pickup => ("pickup", None),
-    };
-    let lines: Vec<Value> = order
-        .lines
-        .iter()
-        .map(|line| {
-            json!({
-                "sku": line.sku,
-                "title": line.title,
-                "quantity": line.quantity,
-                "unit_price": line.unit_price,
-                "discount_minor": line.discount_minor,
-            })
-        })
-        .collect();
-    json!({
-        "channel": order.channel,
-        "external_id": order.reference,
-        "currency": "USD",
-        "customer": {
-            "reference": order.customer,
-            "name": order.name,
-            "email": order.email,
-            "locale": "en",
-        },
-        "ship_to": ship_to,
-        "fulfilment": fulfilment,
-        "pickup_location": order.pickup_node,
-        "service_level": order.service,
-        "promise_by": pace.promise(order.placed_at, order.promise_by),
-        "lines": lines,
-        "total_minor": order.lines.iter().map(|line| line.line_total_minor).sum::<i64>(),
-        "placed_at": pace.at(order.placed_at),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dataset::Dataset;
-
-    #[test]
-    fn an_order_says_all_that_the_stream_says() {
-        let dataset = Dataset::sample().unwrap();
-        let orders: Vec<DatasetOrder> = dataset.orders(20).unwrap().collect::<Result<_, _>>().unwrap();
-        let pace = Pace::new(1_000.0, orders[0].placed_at);
-        let pickup = orders.iter().find(|order| order.fulfilment == Fulfilment::Pickup).unwrap();
-        let body = new_order(pickup, &pace);
-        assert_eq!((body["fulfilment"].as_str(), body["ship_to"].is_null()), (Some("pickup"), true));
-        assert_eq!(body["pickup_location"].as_str(), pickup.pickup_node.as_deref());
-
-        let shipped = orders.iter().find(|order| order.fulfilment == Fulfilment::Ship).unwrap();
-        let body = new_order(shipped, &pace);
-        assert_eq!(body["ship_to"]["postal_code"], shipped.ship_to.postal_code);
-        assert_eq!(body["placed_at"], json!(shipped.placed_at));
-        let total: i64 = shipped.lines.iter().map(|line| line.line_total_minor).sum();
-        assert_eq!(body["total_minor"], total);
-        assert_eq!(body["lines"].as_array().unwrap().len(), shipped.lines.len());
-    }
 }

@@ -11,8 +11,7 @@ use qm_runtime::BuildError;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::api::Api;
-use crate::verify::Verifier;
+use crate::{shop::Api, verify::Verifier};
 
 /// Between two looks, in real time.
 const LOOK: Duration = Duration::from_millis(200);

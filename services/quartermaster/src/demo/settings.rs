@@ -102,11 +102,6 @@ impl Pace {
         let moved: TimeDelta = self.at(placed).date_naive() - placed.date_naive();
         promised + moved
     }
-
-    /// Capacity or stock that is as much to the demo as `quantity` is to the stream.
-    pub(super) fn scaled(&self, quantity: i64) -> i64 {
-        quantity.saturating_mul(self.squeeze.into())
-    }
 }
 
 #[cfg(test)]
@@ -124,19 +119,17 @@ mod tests {
         assert_eq!((pace.clock_speed, pace.squeeze), (2_000.0, 1));
         let later = time("2017-07-12T13:45:10Z");
         assert_eq!(pace.at(later), later);
-        assert_eq!(pace.scaled(31), 31);
         assert_eq!(Pace::new(4_000.0, start).squeeze, 1);
     }
 
     #[test]
-    fn beyond_that_days_are_squeezed_and_capacity_grows_by_the_same_factor() {
+    fn beyond_that_days_are_squeezed() {
         let start = time("2017-07-10T00:00:00Z");
         let pace = Pace::new(10_000.0, start);
         assert_eq!(pace.squeeze, 3);
         assert!(pace.clock_speed <= FASTEST_CLOCK);
         assert!((pace.clock_speed * f64::from(pace.squeeze) - 10_000.0).abs() < 1e-6, "as fast as was asked");
         assert_eq!(pace.at(time("2017-07-13T00:00:00Z")), time("2017-07-11T00:00:00Z"));
-        assert_eq!(pace.scaled(31), 93);
         // Seven days after the order in the stream, and in the demo.
         let promised = pace.promise(time("2017-07-13T00:00:00Z"), "2017-07-20".parse().unwrap());
         assert_eq!(promised, "2017-07-18".parse().unwrap());

@@ -11,9 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    api::Api,
     changes,
-    load::{self, Loaded},
     measure::Measurements,
     pack::Scales,
     progress, replay,
@@ -24,6 +22,7 @@ use super::{
 };
 use crate::{
     dataset::{Dataset, DatasetOrder},
+    shop::{Api, Loaded, load},
     verify::Verifier,
 };
 
@@ -91,7 +90,7 @@ impl Stage {
 
     async fn load(&self, dataset: &Dataset) -> Result<Loaded, BuildError> {
         let bar = progress::bar("[1/4] Loading locations, catalogue, tariff and stock", 0);
-        let loaded = load::load(&self.api, dataset, &self.pace, &bar).await?;
+        let loaded = load(&self.api, dataset, self.pace.squeeze.into(), &bar).await?;
         // Other services keep copies of items and locations, which events bring them.
         let began = Instant::now();
         while self.verifier.in_flight().await? > 0 {

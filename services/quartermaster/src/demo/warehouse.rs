@@ -11,11 +11,8 @@ use serde_json::{Value, json};
 use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    api::{Api, ApiError},
-    measure::Measurements,
-    pack::Scales,
-};
+use super::{measure::Measurements, pack::Scales};
+use crate::shop::{Api, ApiError};
 
 /// Between two looks for new work, in real time.
 const LOOK: Duration = Duration::from_millis(100);

@@ -20,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The API with a key. Clones share connections.
 #[derive(Debug, Clone)]
-pub(super) struct Api {
+pub struct Api {
     client: reqwest::Client,
     base_url: Arc<str>,
     key: Arc<str>,
@@ -29,48 +29,63 @@ pub(super) struct Api {
 
 /// Why a request had no effect.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ApiError {
+pub enum ApiError {
     /// The API said no.
     #[error("{what}: {detail} ({status})")]
-    Refused { what: String, status: StatusCode, detail: String },
+    Refused {
+        /// Method and path.
+        what: String,
+        /// What it was answered with.
+        status: StatusCode,
+        /// The problem's field and detail.
+        detail: String,
+    },
     /// No answer.
     #[error("{what}: no answer")]
-    Unreachable { what: String, source: reqwest::Error },
+    Unreachable {
+        /// Method and path.
+        what: String,
+        /// Why.
+        source: reqwest::Error,
+    },
 }
 
 impl ApiError {
     /// True when what was asked is not possible in the present state.
-    pub(super) fn is_conflict(&self) -> bool {
+    pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Refused { status: StatusCode::CONFLICT, .. })
     }
 }
 
 impl Api {
-    pub(super) fn new(base_url: &str, key: &str) -> Result<Self, reqwest::Error> {
+    /// Speaks to the API at `http://HOST:PORT` with a key.
+    pub fn new(base_url: &str, key: &str) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5)).build()?;
         Ok(Self { client, base_url: base_url.into(), key: key.into(), retries: Arc::default() })
     }
 
     /// Requests that were sent again because the API was busy.
-    pub(super) fn retries(&self) -> u64 {
+    pub fn retries(&self) -> u64 {
         self.retries.load(Ordering::Relaxed)
     }
 
-    pub(super) async fn get(&self, path: &str) -> Result<Value, ApiError> {
+    /// Reads a resource.
+    pub async fn get(&self, path: &str) -> Result<Value, ApiError> {
         self.send(Method::GET, path, None, None).await
     }
 
-    pub(super) async fn put(&self, path: &str, body: &Value) -> Result<Value, ApiError> {
+    /// Puts a resource in its place.
+    pub async fn put(&self, path: &str, body: &Value) -> Result<Value, ApiError> {
         self.send(Method::PUT, path, Some(body), None).await
     }
 
     /// `once` makes a request that is sent again count once.
-    pub(super) async fn post(&self, path: &str, body: &Value, once: &str) -> Result<Value, ApiError> {
+    pub async fn post(&self, path: &str, body: &Value, once: &str) -> Result<Value, ApiError> {
         self.send(Method::POST, path, Some(body), Some(once)).await
     }
 
     /// Every entry of a list, a page at a time; at most `max`.
-    pub(super) async fn list(&self, path: &str, max: usize) -> Result<Vec<Value>, ApiError> {
+    pub async fn list(&self, path: &str, max: usize) -> Result<Vec<Value>, ApiError> {
         let (mut entries, mut cursor) = (Vec::new(), String::new());
         loop {
             let mut page = self.get(&format!("{path}&limit=200{cursor}")).await?;
@@ -85,7 +100,7 @@ impl Api {
     }
 
     /// Opens the stream of changes, after the event `last` if there is one.
-    pub(super) async fn changes(&self, last: Option<&str>) -> Result<Response, ApiError> {
+    pub async fn changes(&self, last: Option<&str>) -> Result<Response, ApiError> {
         let path = "/v1/changes";
         let mut request = self.request(Method::GET, path).header(header::ACCEPT, "text/event-stream");
         if let Some(last) = last {

@@ -4,7 +4,7 @@ use indicatif::ProgressBar;
 use qm_runtime::BuildError;
 use serde_json::{Value, json};
 
-use super::{api::Api, settings::Pace};
+use super::Api;
 use crate::dataset::{
     Address, CatalogueItem, Dataset, Location, LocationKind, Restriction, StockRow, Storage, TariffRow,
 };
@@ -16,25 +16,24 @@ const UNLIMITED: i64 = 9_999;
 
 /// How much was loaded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Loaded {
-    pub(super) locations: usize,
-    pub(super) items: usize,
-    pub(super) stock_rows: usize,
-    pub(super) units: i64,
+pub struct Loaded {
+    /// Locations.
+    pub locations: usize,
+    /// Items.
+    pub items: usize,
+    /// Pairs of item and location with stock.
+    pub stock_rows: usize,
+    /// Units in all of them.
+    pub units: i64,
 }
 
-/// Loads everything that orders may need.
-pub(super) async fn load(
-    api: &Api,
-    dataset: &Dataset,
-    pace: &Pace,
-    bar: &ProgressBar,
-) -> Result<Loaded, BuildError> {
+/// Loads everything that orders may need; capacity and stock are `scale` times what they were.
+pub async fn load(api: &Api, dataset: &Dataset, scale: i64, bar: &ProgressBar) -> Result<Loaded, BuildError> {
     let stock = dataset.stock()?.collect::<Result<Vec<_>, _>>()?;
     let stock: Vec<StockRow> = stock.into_iter().filter(|row| row.on_hand > 0).collect();
     bar.set_length((dataset.catalogue().len() + stock.len()) as u64);
 
-    let locations: Vec<Value> = dataset.locations().iter().map(|it| location(it, pace)).collect();
+    let locations: Vec<Value> = dataset.locations().iter().map(|it| location(it, scale)).collect();
     api.put("/v1/locations", &json!({ "locations": locations })).await?;
     let bands: Vec<Value> = dataset.tariff().iter().filter_map(band).collect();
     api.put("/v1/tariff", &json!({ "bands": bands })).await?;
@@ -44,7 +43,7 @@ pub(super) async fn load(
         bar.inc(chunk.len() as u64);
     }
     for (index, chunk) in stock.chunks(CHUNK).enumerate() {
-        let movements: Vec<Value> = chunk.iter().map(|row| movement(row, pace)).collect();
+        let movements: Vec<Value> = chunk.iter().map(|row| movement(row, scale)).collect();
         let once = format!("opening-stock-{index}");
         api.post("/v1/stock/movements", &json!({ "movements": movements }), &once).await?;
         bar.inc(chunk.len() as u64);
@@ -53,11 +52,11 @@ pub(super) async fn load(
         locations: locations.len(),
         items: dataset.catalogue().len(),
         stock_rows: stock.len(),
-        units: stock.iter().map(|row| pace.scaled(row.on_hand)).sum(),
+        units: stock.iter().map(|row| row.on_hand.saturating_mul(scale)).sum(),
     })
 }
 
-fn location(it: &Location, pace: &Pace) -> Value {
+fn location(it: &Location, scale: i64) -> Value {
     let (kind, name) = match it.kind {
         LocationKind::DistributionCentre => ("distribution_centre", "Distribution centre"),
         LocationKind::Store => ("store", "Store"),
@@ -65,7 +64,7 @@ fn location(it: &Location, pace: &Pace) -> Value {
     };
     let capacity = match it.capacity_orders_day {
         UNLIMITED.. => 0,
-        limit => pace.scaled(limit),
+        limit => limit.saturating_mul(scale),
     };
     json!({
         "code": it.code,
@@ -88,7 +87,7 @@ fn location(it: &Location, pace: &Pace) -> Value {
 }
 
 /// An address as the API takes it.
-pub(super) fn address(it: &Address) -> Value {
+pub fn address(it: &Address) -> Value {
     json!({
         "line1": it.line1,
         "city": it.city,
@@ -131,12 +130,12 @@ fn item(it: &CatalogueItem) -> Value {
     })
 }
 
-fn movement(row: &StockRow, pace: &Pace) -> Value {
+fn movement(row: &StockRow, scale: i64) -> Value {
     json!({
         "sku": row.sku,
         "location": row.location_code,
         "kind": "receive",
-        "quantity": pace.scaled(row.on_hand),
+        "quantity": row.on_hand.saturating_mul(scale),
         "reference": "opening stock",
     })
 }

@@ -1,0 +1,115 @@
+#![doc = include_str!("../README.md")]
+#![allow(clippy::disallowed_methods, reason = "measures a running system in real time")]
+
+mod arrivals;
+mod end_to_end;
+mod floors;
+mod http;
+mod orders;
+mod processes;
+mod report;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+use indicatif::ProgressBar;
+use qm_runtime::BuildError;
+use quartermaster::{dataset::Dataset, shop};
+
+use crate::{
+    end_to_end::{EndToEnd, Plan},
+    floors::Floors,
+    http::Gateway,
+    orders::{OrderBodies, Shape},
+    processes::Processes,
+    report::Report,
+};
+
+/// Drive a running Quartermaster through its public API and measure what comes of it
+///
+/// The system must be one that `scripts/up` started, with a tenant that has no orders yet. Prints a table and writes the
+/// same as JSON.
+#[derive(Debug, Parser)]
+struct Args {
+    /// The gateway
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// An API key that may do everything, of a tenant without orders
+    #[arg(long, value_name = "KEY", env = "QM_KEY", hide_env_values = true)]
+    key: String,
+    /// The folder in which `scripts/up` keeps what it started
+    #[arg(long, value_name = "DIR", default_value = ".run")]
+    run: PathBuf,
+    /// The dataset
+    #[arg(long, value_name = "DIR", default_value = "tests/data")]
+    dataset: PathBuf,
+    /// Which orders
+    #[arg(long, value_enum, default_value_t = Shape::Short)]
+    shape: Shape,
+    /// Measure at this rate, orders a second, instead of looking for the highest sustained one
+    #[arg(long, value_name = "RATE")]
+    rate: Option<f64>,
+    /// How long the measurement lasts, seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    seconds: u64,
+    /// How long each step of the search lasts, seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
+    step_seconds: u64,
+    /// Keep-alive connections to the gateway
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    connections: usize,
+    /// Leave the floors out
+    #[arg(long)]
+    no_floors: bool,
+    /// Where the JSON goes
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Stock and capacity are so many times what they were, so that neither runs out.
+const SCALE: i64 = 10_000;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    // One thread: the generator must leave the machine to what it measures.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("qm-load: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(args)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("qm-load: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> Result<bool, BuildError> {
+    let processes = Processes::of_run(&args.run)?;
+    let dataset = Dataset::from_dir(&args.dataset)?;
+    let bodies = OrderBodies::read(&dataset, args.shape)?;
+    let gateway = Gateway::new(&args.url, &args.key)?;
+    let api = shop::Api::new(&args.url, &args.key)?;
+    eprintln!("loading locations, catalogue and stock");
+    let loaded = shop::load(&api, &dataset, SCALE, &ProgressBar::hidden()).await?;
+    eprintln!("{} items, {} locations, {} rows of stock", loaded.items, loaded.locations, loaded.stock_rows);
+
+    let mut report = Report::new(args.shape, &bodies);
+    let plan = Plan { rate: args.rate, seconds: args.seconds, step_seconds: args.step_seconds };
+    let mut scenario = EndToEnd::new(gateway, api, bodies, processes, args.connections);
+    scenario.measure(&plan, &mut report).await?;
+    if !args.no_floors {
+        report.floors = Some(Floors::measure(&scenario.orders_placed())?);
+    }
+    println!("{report}");
+    if let Some(path) = args.json {
+        std::fs::write(&path, serde_json::to_vec_pretty(&report)?)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(report.is_good())
+}
