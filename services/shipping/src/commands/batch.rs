@@ -96,6 +96,7 @@ impl<'c> Batch<'c> {
                 attempts: 0,
                 last_error: String::new(),
                 due_at: Some(scan.at),
+                is_claimed: false,
             });
             self.scans.extend(scans);
         }
@@ -110,6 +111,7 @@ impl<'c> Batch<'c> {
                 state: IntentState::Voiding.word().to_owned(),
                 attempts: 0,
                 due_at: Some(now),
+                is_claimed: false,
                 updated_at: now,
                 ..intent
             };

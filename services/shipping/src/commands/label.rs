@@ -69,6 +69,7 @@ pub async fn claim_labels(
                 attempts: 1,
                 last_error: String::new(),
                 due_at: Some(now + LEASE),
+                is_claimed: true,
                 created_at: earlier.map_or(now, |earlier| earlier.created_at),
                 updated_at: now,
             });
@@ -219,6 +220,8 @@ async fn record(context: &Context, tx: &Tx, asked: &[Asked]) -> Result<(), Comma
         let Some(intent) = intents.get_mut(&(taken.tenant_id, taken.parcel_id)) else { continue };
         let Some(fulfilment) = batch.get(key) else { continue };
         intent.updated_at = batch.now;
+        // Somebody else's claim stays: of a slow call, or of a label that was given up meanwhile and is on its way back.
+        intent.is_claimed &= intent.due_at != taken.due_at;
         match answer {
             Ok(Answer::Sold(label)) => {
                 let mut step = Step::new(fulfilment.clone(), batch.now);
@@ -252,6 +255,7 @@ async fn record(context: &Context, tx: &Tx, asked: &[Asked]) -> Result<(), Comma
 fn settle(intent: &mut Intent, state: IntentState, problem: &str) {
     intent.state = state.word().to_owned();
     intent.due_at = None;
+    intent.is_claimed = false;
     intent.last_error = problem.to_owned();
 }
 
@@ -280,8 +284,8 @@ fn sold(intent: &mut Intent, label: &Label, outcome: LabelOutcome, now: DateTime
 }
 
 fn failed(intent: &mut Intent, taken: &Intent, problem: &CarrierError, now: DateTime<Utc>) {
-    // Another answer came meanwhile.
-    if intent.state != taken.state {
+    // Another answer came meanwhile, or somebody else is asking.
+    if intent.state != taken.state || intent.due_at != taken.due_at {
         return;
     }
     let is_final = matches!(problem, CarrierError::Refused(_)) || intent.attempts >= MAX_ATTEMPTS;

@@ -169,6 +169,15 @@ impl World {
         tx.commit().await.unwrap();
     }
 
+    /// What the service says is waiting to be done now.
+    async fn jobs_due(&self) -> u64 {
+        let audit = crate::audit::Audit {
+            database: self.context.database.clone(),
+            clock: self.context.clock.clone(),
+        };
+        audit.jobs_due().await.unwrap()
+    }
+
     /// Lets claims end and backoffs pass until nothing is due for a while.
     async fn finish(&self) {
         let mut idle = 0;
@@ -247,6 +256,32 @@ async fn what_a_dead_process_left_half_bought_is_finished() {
     assert_eq!(super::finish_labels(&world.context).await.unwrap(), 0, "still claimed");
     world.finish().await;
     assert_eq!(world.get(key).await.state, BOUGHT);
+}
+
+#[tokio::test]
+async fn labels_that_are_being_asked_for_count_as_work_to_do() {
+    // Three times in a row for each of two parcels, and once more.
+    let world = World::new((0..12).map(|_| lost())).await;
+    let key = world.packed().await;
+    assert_eq!(world.jobs_due().await, 0);
+    let intents = world.claim(key).await;
+    assert_eq!(world.jobs_due().await, 2, "their due time lies ahead, and the carrier is being asked");
+    super::pursue_labels(&world.context, intents).await.unwrap();
+    assert_eq!(world.jobs_due().await, 0, "they are tried again later");
+
+    world.clock.advance(Duration::from_secs(2));
+    assert_eq!(world.jobs_due().await, 2, "now");
+    let now = world.clock.now();
+    let claim =
+        async |now, until| store::claim_due_intents(&world.context.database, now, until, 9).await.unwrap();
+    let slow = claim(now, now + Duration::from_secs(30)).await;
+    let later = now + Duration::from_secs(30);
+    let taken_over = claim(later, later + Duration::from_secs(30)).await;
+    super::pursue_labels(&world.context, slow).await.unwrap();
+    assert_eq!(world.jobs_due().await, 2, "one that took too long does not end another's claim");
+    super::pursue_labels(&world.context, taken_over).await.unwrap();
+    assert_eq!(world.jobs_due().await, 0);
+    assert_eq!(world.intents(key).await, [IntentState::Bought; 2]);
 }
 
 #[tokio::test]

@@ -152,7 +152,7 @@ impl ScanJob {
                     if due_at.is_none() {
                         error!(scan.id = %scan.scan_id, problem, "a scan was given up");
                     }
-                    PlannedScan { attempts, due_at, last_error: problem.clone(), ..scan }
+                    PlannedScan { attempts, due_at, is_claimed: false, last_error: problem.clone(), ..scan }
                 });
                 store::save_scans(&tx, again.collect()).await?;
             }

@@ -2,6 +2,7 @@
 
 mod m0001_shipping;
 mod m0002_drop_label_url;
+mod m0003_claims;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
         migrations.extend(qm_idempotency::migrations::migrations());
         migrations.push(Box::new(m0001_shipping::Migration));
         migrations.push(Box::new(m0002_drop_label_url::Migration));
+        migrations.push(Box::new(m0003_claims::Migration));
         migrations
     }
 }

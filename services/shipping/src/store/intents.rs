@@ -77,7 +77,12 @@ pub async fn claim_due(
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(tx.conn())
         .await?;
-    let claim = |row: Model| Model { due_at: Some(until), attempts: row.attempts.saturating_add(1), ..row };
+    let claim = |row: Model| Model {
+        due_at: Some(until),
+        is_claimed: true,
+        attempts: row.attempts.saturating_add(1),
+        ..row
+    };
     let claimed: Vec<_> = rows.into_iter().map(claim).collect();
     save(&tx, claimed.clone()).await?;
     tx.commit().await?;

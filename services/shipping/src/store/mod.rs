@@ -26,15 +26,25 @@ pub use scans::{
 
 use chrono::{DateTime, Utc};
 use qm_database::{Database, Result};
-use sea_orm::{ColumnTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _};
+use sea_orm::{ColumnTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, sea_query::Cond};
 
 use entity::{label_intent, planned_scan};
 
-/// Labels and scans that are due.
+/// Labels and scans that are due or being worked on.
 pub async fn jobs_due(database: &Database, now: DateTime<Utc>) -> Result<u64> {
     let tx = database.read_system().await?;
-    let intents = tx.find::<label_intent::Entity>().filter(label_intent::Column::DueAt.lte(now));
-    let scans = tx.find::<planned_scan::Entity>().filter(planned_scan::Column::DueAt.lte(now));
+    let is_claimed = Cond::all()
+        .add(label_intent::Column::DueAt.is_not_null())
+        .add(label_intent::Column::IsClaimed.eq(true));
+    let intents = tx
+        .find::<label_intent::Entity>()
+        .filter(Cond::any().add(label_intent::Column::DueAt.lte(now)).add(is_claimed));
+    let is_claimed = Cond::all()
+        .add(planned_scan::Column::DueAt.is_not_null())
+        .add(planned_scan::Column::IsClaimed.eq(true));
+    let scans = tx
+        .find::<planned_scan::Entity>()
+        .filter(Cond::any().add(planned_scan::Column::DueAt.lte(now)).add(is_claimed));
     Ok(intents.count(tx.conn()).await? + scans.count(tx.conn()).await?)
 }
 

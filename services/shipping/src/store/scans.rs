@@ -41,7 +41,8 @@ pub async fn claim_due(
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(tx.conn())
         .await?;
-    let claimed: Vec<_> = rows.into_iter().map(|row| Model { due_at: Some(until), ..row }).collect();
+    let claimed: Vec<_> =
+        rows.into_iter().map(|row| Model { due_at: Some(until), is_claimed: true, ..row }).collect();
     save(&tx, claimed.clone()).await?;
     tx.commit().await?;
     Ok(claimed)

@@ -10,7 +10,7 @@ use tokio::{
 };
 use tonic::{Code, Request, Status};
 
-use crate::world::{World, world_reporting_to, worlds};
+use crate::world::{World, until, world_reporting_to, worlds, worlds_reporting_to};
 
 /// The secret of `config.default.toml`.
 pub(crate) const SECRET: &[u8] = b"quartermaster-development-secret";
@@ -125,6 +125,11 @@ async fn what_cannot_be_believed_or_read_has_no_effect() {
     }
 }
 
+/// A gateway that is down, and one that passes a message on.
+const UNAVAILABLE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+const TAKEN: &[u8] = b"HTTP/1.1 204 No Content\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
 /// Reads one HTTP request the way a gateway would, as the rpc that it becomes.
 async fn read_request(stream: &mut TcpStream) -> shipping::ReceiveTrackingRequest {
     let mut bytes = Vec::new();
@@ -154,6 +159,35 @@ async fn read_request(stream: &mut TcpStream) -> shipping::ReceiveTrackingReques
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_scan_that_is_being_reported_counts_as_work_to_do() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    for mut world in
+        worlds_reporting_to(&format!("http://127.0.0.1:{port}/v1/carriers/simulated/tracking")).await
+    {
+        let labelled = world.labelled(&[1]).await;
+        world.hand_over(&labelled.id).await.unwrap();
+        assert_eq!(world.jobs_due().await, 0);
+        world.clock.advance(std::time::Duration::from_secs(3_600));
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let request = read_request(&mut stream).await;
+        assert_eq!(world.jobs_due().await, 1, "nobody has answered yet");
+        stream.write_all(UNAVAILABLE).await.unwrap();
+        drop(stream);
+        until("it waits for another try", async || world.jobs_due().await == 0).await;
+        world.clock.advance(std::time::Duration::from_secs(2));
+        let (mut stream, _) = listener.accept().await.unwrap();
+        assert_eq!(read_request(&mut stream).await.body, request.body);
+        assert_eq!(world.jobs_due().await, 1);
+        world.client.clone().receive_tracking(Request::new(request)).await.unwrap();
+        stream.write_all(TAKEN).await.unwrap();
+        world.hear_shipment(&labelled.shipments[0].id, "in_transit").await;
+        until("it was reported", async || world.jobs_due().await == 0).await;
+        world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_simulated_carrier_reports_over_http_and_tries_again() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -165,15 +199,15 @@ async fn a_simulated_carrier_reports_over_http_and_tries_again() {
             let (mut stream, _) = listener.accept().await.unwrap();
             let request = read_request(&mut stream).await;
             // The first try meets a gateway that is down.
-            let status = match n {
-                0 => "503 Service Unavailable",
+            let answer = match n {
+                0 => UNAVAILABLE,
                 _ => match client.clone().receive_tracking(Request::new(request)).await {
-                    Ok(_) => "204 No Content",
-                    Err(refused) => panic!("{refused}"),
+                    Ok(_) => TAKEN,
+                    // Time may have run on so far that it is too old to be believed.
+                    Err(_) => UNAVAILABLE,
                 },
             };
-            let answer = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
-            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.write_all(answer).await.unwrap();
         }
     });
     let labelled = world.labelled(&[1]).await;

@@ -50,14 +50,19 @@ pub(crate) struct World {
 
 /// The worlds to test in: SQLite and the bus in this process, and servers where the environment names servers.
 pub(crate) async fn worlds() -> Vec<World> {
-    let mut worlds = vec![World::start(None, None, "").await];
+    worlds_reporting_to("").await
+}
+
+/// The same, with simulated carriers that send their messages to `url`.
+pub(crate) async fn worlds_reporting_to(url: &str) -> Vec<World> {
+    let mut worlds = vec![world_reporting_to(url).await];
     if let Ok(postgres) = std::env::var("QM_TEST_POSTGRES_URL") {
-        worlds.push(World::start(Some(postgres), std::env::var("QM_TEST_NATS_URL").ok(), "").await);
+        worlds.push(World::start(Some(postgres), std::env::var("QM_TEST_NATS_URL").ok(), url).await);
     }
     worlds
 }
 
-/// A world whose simulated carrier sends its messages to `url`.
+/// One such world, in this process alone.
 pub(crate) async fn world_reporting_to(url: &str) -> World {
     World::start(None, None, url).await
 }
@@ -367,6 +372,13 @@ impl World {
         }
     }
 
+    /// What the service says is waiting to be done now.
+    pub(crate) async fn jobs_due(&self) -> u64 {
+        let request = operations::GetBacklogRequest {};
+        let backlog = self.operations.clone().get_backlog(request).await.unwrap().into_inner();
+        backlog.jobs_due.try_into().unwrap()
+    }
+
     pub(crate) async fn facts(&self, set: &str) -> Vec<Fact> {
         let mut facts: Vec<Fact> = Vec::new();
         loop {
@@ -404,6 +416,14 @@ async fn new_database(server: &str, ids: &IdGenerator) -> String {
     admin.execute_schema_change(&format!("CREATE DATABASE {name}")).await.unwrap();
     let (base, _) = server.rsplit_once('/').unwrap();
     format!("{base}/{name}")
+}
+
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + DEADLINE;
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 pub(crate) fn code(refused: &Result<shipping::Fulfilment, Status>) -> Code {

@@ -27,6 +27,8 @@ pub struct Model {
     pub last_error: String,
     /// When the carrier is asked next; none when it need not be.
     pub due_at: Option<DateTime<Utc>>,
+    /// The carrier is being asked right now, until `due_at` at most.
+    pub is_claimed: bool,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }

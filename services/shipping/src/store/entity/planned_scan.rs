@@ -23,6 +23,8 @@ pub struct Model {
     pub last_error: String,
     /// When it is reported; none when that was given up.
     pub due_at: Option<DateTime<Utc>>,
+    /// Being reported right now, until `due_at` at most.
+    pub is_claimed: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
