@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
+use chrono::{DateTime, Utc};
 use lettre::{
     AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
     message::{Mailbox, header::ContentType},
@@ -59,11 +60,18 @@ impl Mailer {
         Ok(Self { from, way })
     }
 
-    /// Sends a mail. The `Message-ID` is the same at every try, so that a duplicate is recognisable.
-    pub async fn send(&self, id: MessageId, to: Mailbox, text: &Rendered) -> Result<(), MailError> {
+    /// Sends a mail, dated `now`. The `Message-ID` is the same at every try, so that a duplicate is recognisable.
+    pub async fn send(
+        &self,
+        id: MessageId,
+        to: Mailbox,
+        text: &Rendered,
+        now: DateTime<Utc>,
+    ) -> Result<(), MailError> {
         let domain = self.from.email.domain();
         let message = Message::builder()
             .message_id(Some(format!("<{id}@{domain}>")))
+            .date(now.into())
             .from(self.from.clone())
             .to(to)
             .subject(&text.subject)

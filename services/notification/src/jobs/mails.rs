@@ -186,7 +186,8 @@ impl MailJob {
         let context = self.context(row, order);
         let text =
             template::render(&template, &context).map_err(|error| MailError::Malformed(error.to_string()))?;
-        self.mailer.send(row.message_id, Mailbox::new(name, address), &text).await?;
+        let to = Mailbox::new(name, address);
+        self.mailer.send(row.message_id, to, &text, self.clock.now()).await?;
         info!(order.id = %row.order_id, message.id = %row.message_id, "sent {} for {}", row.template, row.order_id);
         Ok(true)
     }

@@ -3,6 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use futures::StreamExt as _;
+use qm_clock::Clock as _;
 use qm_proto::{
     notification::v1::{
         CreateEndpointRequest, ListDeliveriesRequest, ListEndpointsRequest, PutTemplateRequest,
@@ -70,6 +71,21 @@ async fn a_shopper_gets_one_mail_per_event_with_a_link_to_the_order() {
                 .any(|mail| mail.contains("Subject: Your order 100001\r\n") && mail.contains("12.50 USD"))
         );
         assert!(mails.iter().any(|mail| mail.contains("TRACK1")));
+        world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_is_dated_by_the_services_clock() {
+    for world in worlds(false).await {
+        // Another day than the machine's.
+        world.clock.advance(Duration::from_secs(40 * 86_400));
+        let date = world.clock.now().format("%a, %d %b %Y %H:%M:%S +0000").to_string();
+        world.tell("order.placed", &placed(&world)).await;
+        until("the mail arrives", async || !world.mails().is_empty()).await;
+        let mail = world.mails().remove(0);
+        let shown = mail.lines().find_map(|line| line.strip_prefix("Date: "));
+        assert_eq!(shown, Some(date.as_str()), "{mail}");
         world.stop().await;
     }
 }
