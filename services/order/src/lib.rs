@@ -20,7 +20,7 @@ use qm_runtime::{
 pub use config::Config;
 pub use migrations::Migrator;
 
-use crate::{api::Api, audit::Audit, commands::Context};
+use crate::{api::Api, audit::Audit, commands::Context, jobs::Gauges};
 
 /// The order service.
 #[derive(Debug)]
@@ -41,7 +41,8 @@ impl ServiceDefinition for OrderService {
             deps.ids.clone(),
             &deps.entropy,
             config.bus.messaging(),
-        );
+        )
+        .metrics(deps.metrics.clone());
         let context = Context {
             clock: deps.clock.clone(),
             ids: deps.ids.clone(),
@@ -57,6 +58,10 @@ impl ServiceDefinition for OrderService {
             .serve(OrderServiceServer::new(api).max_decoding_message_size(MAX_MESSAGE_BYTES))
             .serve(Operations::new(audit, messaging.clone()).into_server())
             .workers(messaging.tasks())
+            .worker({
+                let (gauges, database) = (Gauges::register(&deps.metrics), database.clone());
+                Worker::new("gauges", move |shutdown| jobs::gauges(gauges, database, shutdown))
+            })
             .worker({
                 let (context, database) = (context.clone(), database.clone());
                 Worker::new("wake", move |shutdown| jobs::wake(context, database, shutdown))

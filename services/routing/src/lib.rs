@@ -48,7 +48,8 @@ impl ServiceDefinition for RoutingService {
             deps.ids.clone(),
             &deps.entropy,
             config.bus.messaging(),
-        );
+        )
+        .metrics(deps.metrics.clone());
         let context = Context {
             clock: deps.clock.clone(),
             outbox: messaging.outbox(),

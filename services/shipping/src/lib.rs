@@ -54,7 +54,8 @@ impl ServiceDefinition for ShippingService {
             deps.ids.clone(),
             &deps.entropy,
             config.bus.messaging(),
-        );
+        )
+        .metrics(deps.metrics.clone());
         let simulated = &config.simulated_carrier;
         let context = Context {
             database: deps.database.clone(),

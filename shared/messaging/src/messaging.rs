@@ -7,6 +7,7 @@ use qm_clock::{SharedClock, SharedEntropy};
 use qm_database::{Database, Error, Result};
 use qm_ids::IdGenerator;
 use qm_proto::events::{Event, stream_from, stream_of};
+use qm_telemetry::metrics::Metrics;
 use sea_orm::{PaginatorTrait as _, QueryOrder as _};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -154,6 +155,12 @@ impl MessagingBuilder {
         let written = Arc::new(Notify::new());
         let outbox = Outbox::new(owner, clock.clone(), ids, written.clone());
         Self { service, owner, database, bus, clock, options, outbox, written, consumers: Vec::new() }
+    }
+
+    /// Counts the service's events in `metrics` as they are committed. Before [`outbox`](Self::outbox) is asked for.
+    #[must_use]
+    pub fn metrics(self, metrics: Metrics) -> Self {
+        Self { outbox: self.outbox.counting(metrics), ..self }
     }
 
     /// Where the service's commands leave their events.

@@ -1,10 +1,11 @@
 //! Writing events in the transaction of the change that they tell.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use qm_clock::SharedClock;
 use qm_database::{Result, Tx};
 use qm_ids::IdGenerator;
+use qm_telemetry::metrics::Metrics;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -17,12 +18,18 @@ pub struct Outbox {
     clock: SharedClock,
     ids: IdGenerator,
     written: Arc<Notify>,
+    metrics: Option<Metrics>,
 }
 
 impl Outbox {
     /// `owner` names this process among the replicas; `written` wakes its relay.
     pub(crate) fn new(owner: Uuid, clock: SharedClock, ids: IdGenerator, written: Arc<Notify>) -> Self {
-        Self { owner, clock, ids, written }
+        Self { owner, clock, ids, written, metrics: None }
+    }
+
+    /// The same, counting what it takes.
+    pub(crate) fn counting(self, metrics: Metrics) -> Self {
+        Self { metrics: Some(metrics), ..self }
     }
 
     /// Writes events in `tx`, with one statement. Once it commits, they are published at once.
@@ -32,6 +39,12 @@ impl Outbox {
         }
         let written_at = self.clock.now();
         let current = qm_telemetry::propagation::current_traceparent();
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        if self.metrics.is_some() {
+            for event in &events {
+                *counts.entry(event.event_type.clone()).or_default() += 1;
+            }
+        }
         let rows = events
             .into_iter()
             .map(|event| outbox::Model {
@@ -47,8 +60,15 @@ impl Outbox {
             })
             .collect();
         tx.insert_many::<outbox::Entity>(rows).await?;
-        let written = self.written.clone();
-        tx.after_commit(move || written.notify_one());
+        let (written, metrics) = (self.written.clone(), self.metrics.clone());
+        tx.after_commit(move || {
+            written.notify_one();
+            if let Some(metrics) = metrics {
+                for (event_type, count) in counts {
+                    metrics.count_events(event_type, "committed", count);
+                }
+            }
+        });
         Ok(())
     }
 }

@@ -110,7 +110,8 @@ impl Metrics {
         self.standard.commands.get_or_create(&labels).inc_by(n);
     }
 
-    /// `n` events of one type had one outcome, such as `published`, `applied`, `duplicate` or `dead`. Only known types:
+    /// `n` events of one type had one outcome, such as `committed` (with the change that it tells),
+    /// `applied`, `duplicate` or `dead`. Only known types:
     /// what strangers send is counted under one name.
     pub fn count_events(
         &self,

@@ -1,11 +1,15 @@
 //! Loops beside the consumers.
 
+mod gauges;
+
 use std::time::Duration;
 
 use qm_database::Database;
 use qm_runtime::CommandError;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+
+pub use gauges::{Gauges, gauges};
 
 use crate::commands::{self, Context};
 

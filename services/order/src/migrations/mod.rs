@@ -1,6 +1,7 @@
 //! The schema's history. Append only.
 
 mod m0001_order;
+mod m0002_live_orders;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -13,6 +14,7 @@ impl MigratorTrait for Migrator {
         let mut migrations = qm_messaging::migrations::migrations();
         migrations.extend(qm_idempotency::migrations::migrations());
         migrations.push(Box::new(m0001_order::Migration));
+        migrations.push(Box::new(m0002_live_orders::Migration));
         migrations
     }
 }

@@ -4,6 +4,7 @@ mod arrivals;
 mod audit;
 mod convert;
 mod entity;
+mod gauges;
 mod orders;
 mod replicas;
 mod summary;
@@ -13,6 +14,7 @@ pub use arrivals::{
 };
 pub use audit::{check_projections, check_units, facts};
 pub use entity::timeline::Model as TimelineRow;
+pub use gauges::{LIVE, Live, live};
 pub use orders::{
     Filter, Loaded, find_by_number, known_externals, list, load_many, lock_many, next_numbers, overdue, save,
     timeline,

@@ -20,7 +20,7 @@ fn named(work: &order::FulfilmentRequested) -> Option<shipping::FulfilmentRef> {
     })
 }
 
-async fn issue(world: &World, work: &order::FulfilmentRequested) {
+pub(crate) async fn issue(world: &World, work: &order::FulfilmentRequested) {
     let id: OrderId = work.order_id.parse().unwrap();
     let event = shipping::FulfilmentIssued {
         fulfilment: named(work),
@@ -30,7 +30,7 @@ async fn issue(world: &World, work: &order::FulfilmentRequested) {
     world.tell(world.tenant, id, &event).await;
 }
 
-async fn deliver(world: &World, work: &order::FulfilmentRequested) {
+pub(crate) async fn deliver(world: &World, work: &order::FulfilmentRequested) {
     let id: OrderId = work.order_id.parse().unwrap();
     let event = shipping::ShipmentChanged {
         order_id: work.order_id.clone(),
@@ -43,7 +43,7 @@ async fn deliver(world: &World, work: &order::FulfilmentRequested) {
     world.tell_as("shipment.delivered", world.ids.next(), world.tenant, id, &event).await;
 }
 
-async fn cancel(world: &World, id: &str) -> Result<order::Order, tonic::Status> {
+pub(crate) async fn cancel(world: &World, id: &str) -> Result<order::Order, tonic::Status> {
     let request = order::CancelOrderRequest {
         order_id: id.to_owned(),
         reason: "changed my mind".to_owned(),

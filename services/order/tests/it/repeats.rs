@@ -20,7 +20,11 @@ async fn cancel(world: &World, id: &str, key: &str) -> Result<order::Order, toni
     Ok(response.into_inner().order.unwrap())
 }
 
-async fn hold(world: &World, id: &str, key: &str) -> Result<order::HoldOrderResponse, tonic::Status> {
+pub(crate) async fn hold(
+    world: &World,
+    id: &str,
+    key: &str,
+) -> Result<order::HoldOrderResponse, tonic::Status> {
     let request = order::HoldOrderRequest {
         order_id: id.to_owned(),
         kind: "manual".to_owned(),

@@ -33,7 +33,7 @@ async fn miss(world: &World, asked: &order::SourcingRequested) {
 }
 
 /// An order that waits for stock.
-async fn backordered(world: &mut World, quantity: i64) -> order::Order {
+pub(crate) async fn backordered(world: &mut World, quantity: i64) -> order::Order {
     let placed = world.place(quantity).await;
     let asked: order::SourcingRequested = world.hear(&placed.id).await;
     miss(world, &asked).await;

@@ -42,6 +42,7 @@ pub(crate) struct World {
     pub(crate) bus: SharedBus,
     pub(crate) ids: IdGenerator,
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) metrics: Metrics,
     pub(crate) tenant: TenantId,
     pub(crate) other_tenant: TenantId,
     pub(crate) item: ItemId,
@@ -119,7 +120,8 @@ impl World {
             metrics: metrics.clone(),
         };
         let assembly = OrderService::build(config, deps).await.unwrap();
-        let channel = GrpcChannel::in_process("order", ServedRoutes::new(assembly.routes(), metrics, 1_024));
+        let channel =
+            GrpcChannel::in_process("order", ServedRoutes::new(assembly.routes(), metrics.clone(), 1_024));
         let shutdown = CancellationToken::new();
         let running = Some(tokio::spawn(host.run([assembly], shutdown.clone())));
         let name = format!("test-{}", ids.next::<EventId>().as_uuid().simple());
@@ -145,6 +147,7 @@ impl World {
             location: ids.next(),
             ids,
             clock,
+            metrics,
             heard,
             backlog: Vec::new(),
             shutdown,

@@ -67,11 +67,7 @@ impl Standard {
                 || Family::new_with_constructor(LATENCY_BUCKETS),
             ),
             commands: shared.add("commands", "Commands decided, by name and outcome", Family::default),
-            events: shared.add(
-                "events",
-                "Events published and handled, by type and outcome",
-                Family::default,
-            ),
+            events: shared.add("events", "Events told and handled, by type and outcome", Family::default),
             outbox_age: shared.add(
                 "outbox_age_seconds",
                 "Age of the oldest event that the bus has not acknowledged",
