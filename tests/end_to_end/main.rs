@@ -2,7 +2,8 @@
 //!
 //! Each scenario runs in two worlds: all services in one process on SQLite, and one process per service on PostgreSQL,
 //! JetStream and Redis (when the environment names them, as `scripts/test` does). The scenarios of a world share it, each
-//! with tenants of its own, and at the end the world's books must be clean. Scenarios that break things have a world each.
+//! with tenants of its own, and at the end the world's books must be clean. Scenarios that break things have a world each;
+//! those that hold the bus share one, one after another.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may panic")]
 #![allow(clippy::disallowed_methods, reason = "tests watch real processes in real time")]
 
@@ -43,6 +44,14 @@ fn main() -> ExitCode {
                 world.close();
             }));
         }
+    }
+    for (name, scenario) in scenarios::HELD {
+        let stage = Arc::clone(&stage);
+        trials.push(trial(Kind::RealParts, &format!("held::{name}"), move || {
+            let (_turn, world) = stage.held();
+            stage.runtime().block_on(scenario(Arc::clone(&world)));
+            world.audit().unwrap();
+        }));
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     // Reports of a scenario's own failure come first: a broken order may well leave broken books.

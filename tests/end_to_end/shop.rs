@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::{api::Api, wait, world::World};
+use crate::{
+    api::{Answer, Api},
+    wait,
+    world::World,
+};
 
 /// A merchant.
 pub(crate) struct Shop {
@@ -50,7 +54,23 @@ impl Shop {
 
     /// Goods arrive.
     pub(crate) async fn receive(&self, sku: &str, location: &str, quantity: i64) {
-        let movement = json!({ "sku": sku, "location": location, "kind": "receive", "quantity": quantity });
+        self.report("receive", sku, location, quantity).await;
+    }
+
+    /// All of an item that a location has is gone.
+    pub(crate) async fn lose(&self, sku: &str, location: &str) {
+        let sellable = self.stock(sku, location).await["sellable"].as_i64().unwrap();
+        self.report("adjust", sku, location, -sellable).await;
+    }
+
+    /// Somebody counted.
+    pub(crate) async fn count(&self, sku: &str, location: &str, quantity: i64) {
+        self.report("count", sku, location, quantity).await;
+    }
+
+    async fn report(&self, kind: &str, sku: &str, location: &str, quantity: i64) {
+        let movement =
+            json!({ "sku": sku, "location": location, "kind": kind, "quantity": quantity, "reason": kind });
         self.api.post("/v1/stock/movements", &json!({ "movements": [movement] })).await.ok();
     }
 
@@ -76,6 +96,11 @@ impl Shop {
         self.api.post("/v1/orders", order).await.ok()["id"].as_str().unwrap().to_owned()
     }
 
+    /// The shopper changes their mind; what is said to that.
+    pub(crate) async fn cancel(&self, order: &str) -> Answer {
+        self.api.post(&format!("/v1/orders/{order}/cancel"), &json!({ "reason": "changed my mind" })).await
+    }
+
     pub(crate) async fn read(&self, order: &str) -> Value {
         self.api.get(&format!("/v1/orders/{order}")).await.ok()
     }
@@ -90,12 +115,18 @@ impl Shop {
             if seen == wanted {
                 return Ok(read);
             }
-            let timeline = self.api.get(&format!("/v1/orders/{order}/timeline")).await.ok();
-            let entries = timeline["data"].as_array().unwrap().iter();
-            let told: Vec<_> = entries.map(|it| format!("{}: {}", it["command"], it["outcome"])).collect();
+            let told = self.timeline(order).await;
             Err(format!("it has {seen:?}, status {}, after {told:#?}", read["status"]))
         })
         .await
+    }
+
+    /// What happened to the order, each as `command: outcome`.
+    pub(crate) async fn timeline(&self, order: &str) -> Vec<String> {
+        let timeline = self.api.get(&format!("/v1/orders/{order}/timeline")).await.ok();
+        let text = |entry: &Value, name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+        let entries = timeline["data"].as_array().unwrap().iter();
+        entries.map(|it| format!("{}: {}", text(it, "command"), text(it, "outcome"))).collect()
     }
 
     pub(crate) async fn until_status(&self, order: &str, status: &str) -> Value {
@@ -104,7 +135,8 @@ impl Shop {
             if read["status"] == status {
                 Ok(read)
             } else {
-                Err(format!("it is {} with {:?}", read["status"], units(&read)))
+                let told = self.timeline(order).await;
+                Err(format!("it is {} with {:?}, after {told:#?}", read["status"], units(&read)))
             }
         })
         .await
@@ -123,6 +155,19 @@ impl Shop {
     /// The one fulfilment of the order in this status; its id.
     pub(crate) async fn until_fulfilment(&self, order: &str, status: &str) -> String {
         id(&self.until_fulfilments(order, status, 1).await[0])
+    }
+
+    /// The codes of the locations that an attempt was planned for.
+    pub(crate) async fn planned(&self, order: &str, attempt: i64) -> Vec<String> {
+        let locations = self.api.all("/v1/locations").await;
+        let plans = self.api.get(&format!("/v1/orders/{order}/plans")).await.ok();
+        let plan = plans["data"].as_array().unwrap().iter().find(|plan| plan["attempt"] == attempt);
+        let plan = plan.unwrap_or_else(|| panic!("no plan of attempt {attempt}: {plans}"));
+        let code = |assignment: &Value| {
+            let at = locations.iter().find(|location| location["id"] == assignment["location_id"]).unwrap();
+            at["code"].as_str().unwrap().to_owned()
+        };
+        plan["assignments"].as_array().unwrap().iter().map(code).collect()
     }
 
     /// What a warehouse does with a fulfilment.
@@ -150,7 +195,8 @@ impl Shop {
     }
 }
 
-fn location(code: &str, (latitude, longitude): (f64, f64)) -> Value {
+/// A distribution centre.
+pub(crate) fn location(code: &str, (latitude, longitude): (f64, f64)) -> Value {
     json!({
         "code": code, "name": format!("{code} centre"), "kind": "distribution_centre",
         "address": { "line1": "1 Dock Rd", "city": code, "country": "US", "latitude": latitude, "longitude": longitude },

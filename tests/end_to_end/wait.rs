@@ -20,3 +20,14 @@ pub(crate) async fn until<T, S: Display>(awaited: &str, mut ask: impl AsyncFnMut
         }
     }
 }
+
+/// Says what was being tried when a test fails meanwhile: tables of cases wait for the same things again and again.
+pub(crate) struct Trying(pub(crate) String);
+
+impl Drop for Trying {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("while trying {}", self.0);
+        }
+    }
+}

@@ -2,17 +2,13 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     shop::{Shop, units},
     wait,
     world::World,
 };
-
-async fn cancel(shop: &Shop, order: &str) -> Value {
-    shop.api.post(&format!("/v1/orders/{order}/cancel"), &json!({ "reason": "changed my mind" })).await.ok()
-}
 
 pub(crate) async fn an_order_can_be_cancelled_at_each_stage_before_the_label(world: Arc<World>) {
     let shop = Shop::open(&world, "cancels").await;
@@ -21,14 +17,14 @@ pub(crate) async fn an_order_can_be_cancelled_at_each_stage_before_the_label(wor
 
     let waiting = shop.place(&[("rare", 2)]).await;
     shop.until_units(&waiting, &[("backordered", 2)]).await;
-    cancel(&shop, &waiting).await;
+    shop.cancel(&waiting).await.ok();
     shop.until_status(&waiting, "cancelled").await;
 
     let mut held = shop.order(&[("mug", 2)]);
     held["external_id"] = json!("held-1");
     let held = shop.place_order(&held).await;
     shop.api.post(&format!("/v1/orders/{held}/hold"), &json!({ "kind": "manual" })).await.ok();
-    cancel(&shop, &held).await;
+    shop.cancel(&held).await.ok();
     shop.until_status(&held, "cancelled").await;
 
     for steps in [&[][..], &["accept"], &["accept", "pick"], &["accept", "pick", "pack"]] {
@@ -37,7 +33,7 @@ pub(crate) async fn an_order_can_be_cancelled_at_each_stage_before_the_label(wor
         for step in steps {
             shop.act(&fulfilment, step).await;
         }
-        cancel(&shop, &order).await;
+        shop.cancel(&order).await.ok();
         let cancelled = shop.until_status(&order, "cancelled").await;
         assert_eq!(units(&cancelled).get("cancelled"), Some(&2), "after {steps:?}");
         shop.until_fulfilment(&order, "cancelled").await;
@@ -57,7 +53,7 @@ pub(crate) async fn cancelling_at_any_moment_leaves_nothing_behind(world: Arc<Wo
     let race = async |delay: u64| {
         let order = shop.place(&[("mug", 1)]).await;
         tokio::time::sleep(std::time::Duration::from_millis(delay)).await;
-        cancel(&shop, &order).await;
+        shop.cancel(&order).await.ok();
         order
     };
     let orders = futures::future::join_all((0..24).map(|n| race(n * 6))).await;
@@ -86,7 +82,7 @@ pub(crate) async fn after_the_label_a_cancel_is_refused_and_the_order_arrives(wo
     for action in ["accept", "pick", "pack", "label"] {
         shop.act(late, action).await;
     }
-    cancel(&shop, &order).await;
+    shop.cancel(&order).await.ok();
     // What has no label is cancelled, what has one arrives.
     shop.until_units(&order, &[("cancelled", 1), ("in_fulfilment", 1)]).await;
     assert_eq!(early.len(), 1);

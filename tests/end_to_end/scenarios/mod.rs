@@ -2,10 +2,13 @@
 
 mod backorders;
 mod bad_input;
+mod cancel_races;
 mod cancels;
 mod faults;
 mod happy;
+mod lost_stock;
 mod once;
+mod rejections;
 mod tenants;
 mod told;
 mod warehouse;
@@ -50,4 +53,17 @@ pub(crate) const SHARED: &[(&str, Scenario)] = scenarios![
 pub(crate) const ALONE: &[(&str, Scenario)] = scenarios![
     faults::order_and_inventory_are_killed_in_mid_load_and_nothing_is_lost,
     faults::the_bus_is_killed_in_mid_load_and_nothing_is_lost,
+];
+
+/// Scenarios that stop orders at chosen steps by holding the bus: on real parts only, one after another in a world of their
+/// own.
+pub(crate) const HELD: &[(&str, Scenario)] = scenarios![
+    rejections::stock_that_is_gone_when_it_is_claimed_is_looked_for_elsewhere,
+    rejections::an_order_whose_stock_is_gone_everywhere_waits_for_more,
+    rejections::after_five_rejections_in_a_row_an_order_waits,
+    cancel_races::a_cancel_that_meets_the_saga_at_any_step_wins_or_loses_whole,
+    cancel_races::a_cancel_that_meets_a_shortage_or_an_arrival_wins,
+    cancel_races::a_cancel_of_allocated_units_gives_them_back,
+    lost_stock::a_short_pick_while_a_recall_is_on_its_way_cancels_all_units_once,
+    lost_stock::a_count_that_breaks_a_claim_at_any_step_finds_other_stock,
 ];

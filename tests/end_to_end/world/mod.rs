@@ -1,6 +1,7 @@
 //! A running Quartermaster, and receivers of what it sends.
 
 mod collector;
+mod hold;
 mod one_process;
 mod process;
 mod real_parts;
@@ -16,6 +17,7 @@ use std::{
 };
 
 pub(crate) use collector::Collector;
+pub(crate) use hold::{BusServer, Hold};
 pub(crate) use process::{Process, program};
 pub(crate) use receivers::Receivers;
 pub(crate) use stage::Stage;
@@ -53,6 +55,8 @@ pub(crate) struct World {
     pub(crate) base: String,
     pub(crate) receivers: Receivers,
     pub(crate) collector: Collector,
+    /// None when the bus is within the process.
+    bus: Option<BusServer>,
     /// What every process is started with, by its name.
     programs: BTreeMap<String, Program>,
     running: Mutex<BTreeMap<String, Process>>,

@@ -36,6 +36,7 @@ pub(super) fn start(collector: Collector) -> World {
         base: format!("http://127.0.0.1:{http}"),
         receivers,
         collector,
+        bus: None,
         programs: BTreeMap::from([("quartermaster".to_owned(), serve)]),
         running: Mutex::default(),
         cli: Vec::new(),

@@ -8,17 +8,19 @@ use std::{
 
 use qm_database::{Database, DatabaseOptions};
 
-use super::{Collector, Kind, Process, Program, Receivers, World, process::free_port, program};
+use super::{
+    BusServer, Collector, Kind, Process, Program, Receivers, World, process::free_port, program, stage::Role,
+};
 
 const SERVICES: [&str; 6] = ["order", "inventory", "routing", "shipping", "notification", "gateway"];
 
-/// Starts them; with `own_nats`, on a NATS server that belongs to this world alone and so may be killed.
-pub(super) async fn start(collector: Collector, own_nats: bool) -> World {
+/// Starts them; a world for one scenario alone has a NATS server of its own, which may be killed.
+pub(super) async fn start(collector: Collector, role: Role) -> World {
     let folder = super::stage::folder();
     let receivers = Receivers::start(folder.path());
     let mut programs = BTreeMap::new();
     let name = unique_name();
-    let nats = if own_nats {
+    let nats = if role == Role::Alone {
         let port = free_port();
         programs
             .insert("nats".to_owned(), nats_server(port, &folder.path().join("nats").display().to_string()));
@@ -33,6 +35,7 @@ pub(super) async fn start(collector: Collector, own_nats: bool) -> World {
         let database = new_database(&format!("{name}_{service}")).await;
         let admin = format!("127.0.0.1:{}", free_port());
         let mut environment = super::stage::settings(&receivers, http);
+        environment.extend(role.settings());
         let prefix = format!("QM_{}__", service.to_uppercase());
         let mut set = |key: &str, value: String| environment.push((format!("{prefix}{key}"), value));
         set("DATABASE__URL", database.clone());
@@ -62,13 +65,14 @@ pub(super) async fn start(collector: Collector, own_nats: bool) -> World {
         base: format!("http://127.0.0.1:{http}"),
         receivers,
         collector,
+        bus: Some(BusServer { url: nats, namespace: name }),
         programs,
         running: Mutex::default(),
         cli,
         cli_arguments: Vec::new(),
         folder,
     };
-    if own_nats {
+    if role == Role::Alone {
         world.start("nats");
     }
     // One after another: migrations create roles, which the databases of one server share.

@@ -1,6 +1,6 @@
 //! The worlds of a run.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
 
@@ -15,17 +15,45 @@ const CARRIER_SECRET: &str = "whsec_ZW5kLXRvLWVuZC1jYXJyaWVyLXNlY3JldC0wMDAx";
 struct Worlds {
     one_process: Option<Arc<World>>,
     real_parts: Option<Arc<World>>,
+    held: Option<Arc<World>>,
 }
 
 /// The worlds of a run.
 pub(crate) struct Stage {
     runtime: Handle,
     worlds: Mutex<Worlds>,
+    turn: Mutex<()>,
+}
+
+/// What a world is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Many scenarios at a time.
+    Shared,
+    /// One scenario, which may kill its processes.
+    Alone,
+    /// Scenarios one after another, which hold its consumers.
+    Held,
+}
+
+impl Role {
+    /// What its services are told besides.
+    pub(super) fn settings(self) -> Vec<(String, String)> {
+        let settings: &[(&str, &str)] = match self {
+            Self::Shared | Self::Alone => &[],
+            // No question is asked again: whatever is held, the events themselves must carry each order to its rest. And
+            // stock that nobody draws on is everyone's before a test gives up.
+            Self::Held => {
+                &[("QM_ORDER__SAGA__ASK_AGAIN_AFTER_MS", "3600000"), ("QM_INVENTORY__HOLDS__TTL_MS", "2000")]
+            }
+        };
+        settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
 }
 
 impl Stage {
     pub(crate) fn new(runtime: Handle) -> Self {
-        Self { runtime, worlds: Mutex::default() }
+        Self { runtime, worlds: Mutex::default(), turn: Mutex::default() }
     }
 
     pub(crate) fn runtime(&self) -> &Handle {
@@ -39,26 +67,35 @@ impl Stage {
             Kind::OneProcess => &mut worlds.one_process,
             Kind::RealParts => &mut worlds.real_parts,
         };
-        Arc::clone(slot.get_or_insert_with(|| self.start(kind, false)))
+        Arc::clone(slot.get_or_insert_with(|| self.start(kind, Role::Shared)))
+    }
+
+    /// The world whose consumers are held, for whoever has the turn: what one scenario holds, all orders wait for.
+    pub(crate) fn held(&self) -> (MutexGuard<'_, ()>, Arc<World>) {
+        // A scenario that failed has released what it held.
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut worlds = self.worlds.lock().unwrap();
+        let world = worlds.held.get_or_insert_with(|| self.start(Kind::RealParts, Role::Held));
+        (turn, Arc::clone(world))
     }
 
     /// A world for one scenario alone.
     pub(crate) fn fresh(&self, kind: Kind) -> Arc<World> {
-        self.start(kind, true)
+        self.start(kind, Role::Alone)
     }
 
-    fn start(&self, kind: Kind, own_nats: bool) -> Arc<World> {
+    fn start(&self, kind: Kind, role: Role) -> Arc<World> {
         let collector = self.runtime.block_on(Collector::start());
         Arc::new(match kind {
             Kind::OneProcess => one_process::start(collector),
-            Kind::RealParts => self.runtime.block_on(real_parts::start(collector, own_nats)),
+            Kind::RealParts => self.runtime.block_on(real_parts::start(collector, role)),
         })
     }
 
     /// Audits and ends the shared worlds; says what was wrong.
     pub(crate) fn close(&self) -> Vec<String> {
         let mut worlds = self.worlds.lock().unwrap();
-        let worlds = [worlds.one_process.take(), worlds.real_parts.take()];
+        let worlds = [worlds.one_process.take(), worlds.real_parts.take(), worlds.held.take()];
         let ended = worlds.into_iter().flatten().flat_map(|world| [world.audit(), world.stop()]);
         ended.filter_map(Result::err).collect()
     }
