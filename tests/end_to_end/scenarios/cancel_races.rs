@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A service, and an event that it waits for.
-type Step = (&'static str, &'static str);
+pub(super) type Step = (&'static str, &'static str);
 
 /// What a warehouse does one after another.
 const WORK: [&str; 5] = ["accept", "pick", "pack", "label", "hand-over"];
@@ -81,6 +81,11 @@ const AFTER: &[(Step, &[Case])] = &[
     (("inventory", "order.release_requested"), &[(NOTHING, NOTHING, Cancelled), (PACKED, PACKED, Cancelled)]),
     (("routing", "order.release_requested"), &[(NOTHING, NOTHING, Cancelled), (PACKED, PACKED, Cancelled)]),
 ];
+
+/// The steps at which a cancel is raced here.
+pub(super) fn steps() -> impl Iterator<Item = Step> {
+    BEFORE.iter().chain(AFTER).map(|(step, _)| *step)
+}
 
 /// The warehouse takes the work of an order on from here to there.
 async fn work(shop: &Shop, order: &str, from: usize, to: usize) {
@@ -152,12 +157,13 @@ pub(crate) async fn a_cancel_that_meets_the_saga_at_any_step_wins_or_loses_whole
     }
 }
 
-async fn is_cancelled(shop: &Shop, order: &str) {
+/// Nothing is delivered, and nobody works on it.
+pub(super) async fn is_cancelled(shop: &Shop, order: &str) {
     let read = shop.until_status(order, "cancelled").await;
     assert_eq!(units(&read), [("cancelled".to_owned(), 2)].into(), "{order}");
     wait::until(&format!("no work left for {order}"), async || {
         let all = shop.api.all(&format!("/v1/fulfilments?order_id={order}")).await;
-        let is_over = all.iter().all(|it| it["status"] == "cancelled");
+        let is_over = all.iter().all(|it| it["status"] == "cancelled" || it["status"] == "rejected");
         if is_over { Ok(()) } else { Err(format!("{all:?}")) }
     })
     .await;
@@ -165,7 +171,8 @@ async fn is_cancelled(shop: &Shop, order: &str) {
     assert!(shipments.is_empty(), "{shipments:?}");
 }
 
-async fn has_arrived(shop: &Shop, order: &str) {
+/// All is delivered, in one parcel.
+pub(super) async fn has_arrived(shop: &Shop, order: &str) {
     let read = shop.until_status(order, "completed").await;
     assert_eq!(units(&read), [("delivered".to_owned(), 2)].into(), "{order}");
     let shipments = shop.api.all(&format!("/v1/shipments?order_id={order}")).await;
@@ -173,113 +180,11 @@ async fn has_arrived(shop: &Shop, order: &str) {
 }
 
 /// Waits until so many are there, and for everyone.
-async fn until_free(shop: &Shop, sku: &str, count: i64) {
+pub(super) async fn until_free(shop: &Shop, sku: &str, count: i64) {
     wait::until(&format!("{count} of {sku} free"), async || {
         let stock = shop.stock(sku, "NEAR").await;
         let is_free = stock["sellable"] == count && stock["available"] == count && stock["allocated"] == 0;
         if is_free { Ok(()) } else { Err(stock.to_string()) }
     })
     .await;
-}
-
-/// What an order lacks when it is cancelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Short {
-    /// There never was stock.
-    Never,
-    /// Stock came while it waited.
-    Arrived,
-    /// It was gone when it was claimed.
-    Gone,
-    /// It was gone when a location had the work.
-    Lost,
-}
-
-const SHORTAGES: &[(Short, Step)] = &[
-    (Short::Never, ("order", "routing.unfillable")),
-    (Short::Never, ("inventory", "order.backordered")),
-    (Short::Arrived, ("order", "inventory.availability_increased")),
-    (Short::Arrived, ("inventory", "order.sourcing_requested")),
-    (Short::Arrived, ("routing", "order.sourcing_requested")),
-    (Short::Arrived, ("inventory", "routing.planned")),
-    (Short::Arrived, ("order", "inventory.reserved")),
-    (Short::Gone, ("order", "inventory.rejected")),
-    (Short::Gone, ("routing", "inventory.rejected")),
-    (Short::Lost, ("order", "inventory.reservation_broken")),
-    (Short::Lost, ("routing", "inventory.reservation_broken")),
-];
-
-pub(crate) async fn a_cancel_that_meets_a_shortage_or_an_arrival_wins(world: Arc<World>) {
-    let shop = Shop::open(&world, "short-races").await;
-    for (n, (short, step)) in SHORTAGES.iter().enumerate() {
-        let _trying = Trying(format!("{short:?} {step:?}"));
-        let sku = format!("mug-{n}");
-        shop.items(&[&sku]).await;
-        let lines = [(sku.as_str(), 2)];
-        let hold = async || world.hold(step.0, step.1).await;
-        let (hold, order) = match short {
-            Short::Never => (hold().await, shop.place(&lines).await),
-            Short::Arrived => {
-                let order = shop.place(&lines).await;
-                shop.until_units(&order, &[("backordered", 2)]).await;
-                let hold = hold().await;
-                shop.receive(&sku, "NEAR", 2).await;
-                (hold, order)
-            }
-            Short::Gone => {
-                shop.receive(&sku, "NEAR", 2).await;
-                let (claim, hold) = (world.hold("inventory", "routing.planned").await, hold().await);
-                let order = shop.place(&lines).await;
-                claim.until_it_has(&order).await;
-                shop.lose(&sku, "NEAR").await;
-                claim.release().await;
-                (hold, order)
-            }
-            Short::Lost => {
-                shop.receive(&sku, "NEAR", 2).await;
-                let order = shop.place(&lines).await;
-                shop.until_fulfilment(&order, "requested").await;
-                let hold = hold().await;
-                shop.lose(&sku, "NEAR").await;
-                (hold, order)
-            }
-        };
-        if step.1 == "inventory.availability_increased" {
-            // It names no order.
-            hold.until_it_has(shop.stock(&sku, "NEAR").await["item_id"].as_str().unwrap()).await;
-        } else {
-            hold.until_it_has(&order).await;
-        }
-        shop.cancel(&order).await.ok();
-        hold.release().await;
-        is_cancelled(&shop, &order).await;
-        // Nobody waits any more: what comes is everyone's.
-        shop.receive(&sku, "NEAR", 1).await;
-    }
-    for (n, (short, step)) in SHORTAGES.iter().enumerate() {
-        let _trying = Trying(format!("{short:?} {step:?}"));
-        until_free(&shop, &format!("mug-{n}"), if *short == Short::Arrived { 3 } else { 1 }).await;
-    }
-}
-
-pub(crate) async fn a_cancel_of_allocated_units_gives_them_back(world: Arc<World>) {
-    let shop = Shop::open(&world, "allocated-races").await;
-    shop.items(&["mug"]).await;
-    let order = shop.place(&[("mug", 2)]).await;
-    shop.until_units(&order, &[("backordered", 2)]).await;
-    shop.api.post(&format!("/v1/orders/{order}/hold"), &json!({ "kind": "fraud" })).await.ok();
-    shop.receive("mug", "NEAR", 2).await;
-    shop.until_units(&order, &[("allocated", 2)]).await;
-
-    let release = world.hold("inventory", "order.release_requested").await;
-    shop.cancel(&order).await.ok();
-    is_cancelled(&shop, &order).await;
-    release.until_it_has(&order).await;
-    assert_eq!(shop.stock("mug", "NEAR").await["allocated"], 2, "inventory has not heard of it");
-    let next = shop.place(&[("mug", 2)]).await;
-    shop.until_units(&next, &[("backordered", 2)]).await;
-    release.release().await;
-    shop.ship(&shop.until_fulfilment(&next, "requested").await).await;
-    has_arrived(&shop, &next).await;
-    until_free(&shop, "mug", 0).await;
 }

@@ -3,6 +3,7 @@
 mod backorders;
 mod bad_input;
 mod cancel_races;
+mod cancel_shortages;
 mod cancels;
 mod faults;
 mod happy;
@@ -62,8 +63,11 @@ pub(crate) const HELD: &[(&str, Scenario)] = scenarios![
     rejections::an_order_whose_stock_is_gone_everywhere_waits_for_more,
     rejections::after_five_rejections_in_a_row_an_order_waits,
     cancel_races::a_cancel_that_meets_the_saga_at_any_step_wins_or_loses_whole,
-    cancel_races::a_cancel_that_meets_a_shortage_or_an_arrival_wins,
-    cancel_races::a_cancel_of_allocated_units_gives_them_back,
+    cancel_shortages::a_cancel_that_meets_a_shortage_or_an_arrival_wins,
+    cancel_shortages::a_cancel_of_allocated_units_gives_them_back,
+    cancel_shortages::a_cancel_that_meets_a_location_that_declines_wins,
+    cancel_shortages::stock_that_arrives_for_units_just_cancelled_is_everyones,
+    cancel_shortages::each_consumer_of_the_saga_is_raced_by_some_cancel,
     lost_stock::a_short_pick_while_a_recall_is_on_its_way_cancels_all_units_once,
     lost_stock::a_count_that_breaks_a_claim_at_any_step_finds_other_stock,
 ];

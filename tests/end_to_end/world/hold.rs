@@ -1,6 +1,6 @@
 //! Holding a consumer: stories stop at a chosen step, instead of hoping for the right moment.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use async_nats::{
     datetime,
@@ -35,10 +35,8 @@ pub(crate) struct Hold {
 impl World {
     /// Keeps events of a type from a service: `hold("inventory", "routing.planned")`. All tenants of the world wait.
     pub(crate) async fn hold(&self, service: &str, event: &str) -> Hold {
-        let server = self.bus.as_ref().expect("only a bus on a server can hold a consumer");
-        let client = async_nats::connect(&server.url).await.unwrap();
-        let context = jetstream::new(client);
-        let subject = format!("{}.qm.{event}", server.namespace);
+        let (context, namespace) = self.jetstream().await;
+        let subject = format!("{namespace}.qm.{event}");
         let name = context.stream_by_subject(subject.as_str()).await.unwrap();
         let stream = context.get_stream(name).await.unwrap();
         let consumers: Vec<_> = stream.consumers().try_collect().await.unwrap();
@@ -53,10 +51,34 @@ impl World {
         let after = stream.get_info().await.unwrap().state.last_sequence;
         Hold { stream, consumer, subject, after, is_released: false }
     }
+
+    /// Which service consumes which events: `("inventory", "routing.planned")`.
+    pub(crate) async fn consumers(&self) -> BTreeSet<(String, String)> {
+        let (context, namespace) = self.jetstream().await;
+        let (prefix, mut found) = (format!("{namespace}.qm."), BTreeSet::new());
+        let mut streams = context.streams();
+        while let Some(info) = streams.try_next().await.unwrap() {
+            if !info.config.name.starts_with(namespace) {
+                continue;
+            }
+            let stream = context.get_stream(&info.config.name).await.unwrap();
+            let consumers: Vec<_> = stream.consumers().try_collect().await.unwrap();
+            found.extend(consumers.into_iter().filter_map(|it| {
+                let service = it.name.split('-').next()?.to_owned();
+                Some((service, it.config.filter_subject.strip_prefix(&prefix)?.to_owned()))
+            }));
+        }
+        found
+    }
+
+    async fn jetstream(&self) -> (jetstream::Context, &str) {
+        let server = self.bus.as_ref().expect("only a bus on a server can hold a consumer");
+        (jetstream::new(async_nats::connect(&server.url).await.unwrap()), &server.namespace)
+    }
 }
 
 /// Whether a filter lets a subject through: the same, or a pattern in its last word.
-fn covers(filter: &str, subject: &str) -> bool {
+pub(crate) fn covers(filter: &str, subject: &str) -> bool {
     let stem = |of: &str| of.rsplit_once('.').map(|(stem, _)| stem.to_owned());
     filter == subject || (filter.ends_with(".*") && stem(filter) == stem(subject))
 }

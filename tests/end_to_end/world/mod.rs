@@ -17,7 +17,7 @@ use std::{
 };
 
 pub(crate) use collector::Collector;
-pub(crate) use hold::{BusServer, Hold};
+pub(crate) use hold::{BusServer, Hold, covers};
 pub(crate) use process::{Process, program};
 pub(crate) use receivers::Receivers;
 pub(crate) use stage::Stage;
