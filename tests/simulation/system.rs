@@ -10,7 +10,7 @@ use qm_proto::{
     inventory::v1::{self as inventory, inventory_service_client::InventoryServiceClient},
     order::v1::{self as order, Order, order_service_client::OrderServiceClient},
     shipping::v1::{self as shipping, shipping_service_client::ShippingServiceClient},
-    types::v1::{Address, FulfilmentKind, GeoPoint},
+    types::v1::{Address, FulfilmentKind, GeoPoint, LineUnits, PageRequest},
 };
 use qm_runtime::{
     Assembly, Deps, Host, Peers, RunError, ServiceDefinition,
@@ -21,10 +21,15 @@ use qm_telemetry::metrics::Metrics;
 use quartermaster::verify::Verifier;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+use tonic::Code;
 
 use crate::chaos::{Chaos, Seen};
 
 const SERVICES: [&str; 5] = ["order", "inventory", "routing", "shipping", "notification"];
+/// What is sold.
+pub(crate) const SKUS: [&str; 2] = ["mug", "tea"];
+/// From where.
+pub(crate) const LOCATIONS: [&str; 2] = ["NEAR", "FAR"];
 /// How many times as fast as real time: what is overdue is asked again after a fraction of a second.
 const SPEED: f64 = 20.0;
 
@@ -61,7 +66,8 @@ impl Builder {
             "[database]\nurl = {url:?}\n[bus]\nurl = \"sqlite://unused\"\n[grpc]\nlisten = \"\"\n[admin]\nlisten = \"\"\n"
         );
         text.push_str(&match S::NAME {
-            "order" => "[saga]\nask_again_after_ms = 5000\n".to_owned(),
+            "order" => "[saga]\nask_again_after_ms = 2000\n".to_owned(),
+            "inventory" => "[holds]\nttl_ms = 10000\n".to_owned(),
             "shipping" => {
                 "[simulated_carrier]\nin_transit_after_ms = 1000\nout_for_delivery_after_ms = 2000\n\
                  delivered_after_ms = 3000\n"
@@ -104,7 +110,7 @@ impl System {
         let ids = IdGenerator::new(clock.clone(), entropy.clone());
         let bus_url = format!("sqlite://{}", folder.path().join("bus.db").display());
         let bus = qm_messaging::bus::open(&bus_url, clock.clone()).await.unwrap();
-        let chaos = Arc::new(Chaos::new(bus, seed));
+        let chaos = Arc::new(Chaos::new(bus, seed, ids.clone()));
         let late: Vec<_> = SERVICES.iter().map(|name| (*name, GrpcChannel::late(name))).collect();
         let channels = late.iter().map(|(name, (channel, _))| (*name, channel.clone())).collect();
         let mut builder = Builder {
@@ -159,6 +165,10 @@ impl System {
         OrderServiceClient::new(self.channels["order"].clone())
     }
 
+    fn shipping(&self) -> ShippingServiceClient<GrpcChannel> {
+        ShippingServiceClient::new(self.channels["shipping"].clone())
+    }
+
     async fn open_shop(&self) {
         let location = |code: &str, latitude: f64| inventory::Location {
             code: code.to_owned(),
@@ -172,35 +182,47 @@ impl System {
             active: true,
             ..inventory::Location::default()
         };
-        let locations = vec![location("NEAR", 41.0), location("FAR", 30.0)];
+        let locations = vec![location(LOCATIONS[0], 41.0), location(LOCATIONS[1], 30.0)];
         self.inventory().put_locations(self.ask(inventory::PutLocationsRequest { locations })).await.unwrap();
-        let item = inventory::Item {
-            sku: "mug".to_owned(),
-            name: "Mug".to_owned(),
+        let item = |sku: &str| inventory::Item {
+            sku: sku.to_owned(),
+            name: sku.to_owned(),
             weight_grams: 300,
             storage_class: "ambient".to_owned(),
             stock_policy: inventory::StockPolicy::Tracked.into(),
             ..inventory::Item::default()
         };
-        self.inventory().put_items(self.ask(inventory::PutItemsRequest { items: vec![item] })).await.unwrap();
+        let items = SKUS.map(item).to_vec();
+        self.inventory().put_items(self.ask(inventory::PutItemsRequest { items })).await.unwrap();
     }
 
-    /// Goods arrive at both locations.
-    pub(crate) async fn stock(&self, sku: &str, quantity: i64) {
-        let movement = |location: &str, quantity: i64| inventory::NewMovement {
+    /// Somebody reports about stock.
+    pub(crate) async fn report(
+        &self,
+        kind: inventory::MovementKind,
+        sku: &str,
+        location: &str,
+        quantity: i64,
+    ) {
+        let movement = inventory::NewMovement {
             sku: sku.to_owned(),
             location_code: location.to_owned(),
-            kind: inventory::MovementKind::Receive.into(),
+            kind: kind.into(),
             quantity,
             ..inventory::NewMovement::default()
         };
-        let movements = vec![movement("NEAR", quantity - 1), movement("FAR", 1)];
-        let request = inventory::RecordMovementsRequest { movements, ..Default::default() };
+        let request = inventory::RecordMovementsRequest { movements: vec![movement], ..Default::default() };
         self.inventory().record_movements(self.ask(request)).await.unwrap();
     }
 
     /// Places an order; its id.
-    pub(crate) async fn place(&self, sku: &str, quantity: i64, name: &str) -> String {
+    pub(crate) async fn place(&self, lines: &[(&str, i64)], name: &str) -> String {
+        let line = |(sku, quantity): &(&str, i64)| order::NewLine {
+            sku: (*sku).to_owned(),
+            quantity: *quantity,
+            unit_price: "1.00".to_owned(),
+            ..order::NewLine::default()
+        };
         let new = order::NewOrder {
             channel: "web".to_owned(),
             external_id: name.to_owned(),
@@ -213,13 +235,8 @@ impl System {
             ship_to: Some(address(40.0)),
             fulfilment_kind: FulfilmentKind::Ship.into(),
             service_level: "standard".to_owned(),
-            lines: vec![order::NewLine {
-                sku: sku.to_owned(),
-                quantity,
-                unit_price: "1.00".to_owned(),
-                ..order::NewLine::default()
-            }],
-            total_minor: 100 * quantity,
+            lines: lines.iter().map(line).collect(),
+            total_minor: lines.iter().map(|(_, quantity)| 100 * quantity).sum(),
             ..order::NewOrder::default()
         };
         let request = order::PlaceOrdersRequest { orders: vec![new], ..Default::default() };
@@ -235,35 +252,84 @@ impl System {
         self.order().get_order(self.ask(request)).await.unwrap().into_inner().order.unwrap()
     }
 
+    /// Cancels what can be; a refusal is a parcel that was quicker.
     pub(crate) async fn cancel(&self, id: &str) {
         let request = order::CancelOrderRequest { order_id: id.to_owned(), ..Default::default() };
-        self.order().cancel_order(self.ask(request)).await.unwrap();
+        may_refuse(self.order().cancel_order(self.ask(request)).await);
     }
 
-    /// The warehouses do what is asked of them. A refusal is a recall that was quicker.
-    pub(crate) async fn work(&self) {
-        let mut client = ShippingServiceClient::new(self.channels["shipping"].clone());
-        let request =
-            shipping::ListFulfilmentsRequest { status: "requested".to_owned(), ..Default::default() };
-        let asked = client.list_fulfilments(self.ask(request)).await.unwrap().into_inner().fulfilments;
-        for fulfilment in asked {
-            let action = || {
-                Some(shipping::FulfilmentAction {
-                    fulfilment_id: fulfilment.id.clone(),
-                    ..Default::default()
-                })
-            };
-            let _ = client
-                .accept_fulfilment(self.ask(shipping::AcceptFulfilmentRequest { action: action() }))
-                .await;
-            let pack = shipping::PackFulfilmentRequest { action: action(), parcels: Vec::new() };
-            let _ = client.pack_fulfilment(self.ask(pack)).await;
-            let _ = client
-                .label_fulfilment(self.ask(shipping::LabelFulfilmentRequest { action: action() }))
-                .await;
-            let hand_over = shipping::HandOverFulfilmentRequest { action: action() };
-            let _ = client.hand_over_fulfilment(self.ask(hand_over)).await;
+    /// Keeps an order from the warehouses, or lets it go.
+    pub(crate) async fn hold(&self, id: &str, is_held: bool) {
+        let order_id = id.to_owned();
+        if is_held {
+            let kind = "manual".to_owned();
+            let request = order::HoldOrderRequest { order_id, kind, ..Default::default() };
+            may_refuse(self.order().hold_order(self.ask(request)).await);
+        } else {
+            let request = order::ReleaseHoldRequest { order_id, ..Default::default() };
+            may_refuse(self.order().release_hold(self.ask(request)).await);
         }
+    }
+
+    /// The work that waits for a location's next step.
+    pub(crate) async fn open_work(&self) -> Vec<shipping::Fulfilment> {
+        let mut open = Vec::new();
+        for status in ["requested", "accepted", "picking", "packed"] {
+            let page = Some(PageRequest { limit: 200, ..PageRequest::default() });
+            let request =
+                shipping::ListFulfilmentsRequest { page, status: status.to_owned(), ..Default::default() };
+            let found = self.shipping().list_fulfilments(self.ask(request)).await.unwrap().into_inner();
+            open.extend(found.fulfilments);
+        }
+        open
+    }
+
+    /// The location takes the next step. A refusal is a recall that was quicker.
+    pub(crate) async fn work_on(&self, fulfilment: &shipping::Fulfilment) {
+        let action =
+            Some(shipping::FulfilmentAction { fulfilment_id: fulfilment.id.clone(), ..Default::default() });
+        let mut client = self.shipping();
+        match fulfilment.status.as_str() {
+            "requested" => may_refuse(
+                client.accept_fulfilment(self.ask(shipping::AcceptFulfilmentRequest { action })).await,
+            ),
+            "accepted" => {
+                may_refuse(client.start_picking(self.ask(shipping::StartPickingRequest { action })).await);
+            }
+            "picking" => {
+                let request = shipping::PackFulfilmentRequest { action, parcels: Vec::new() };
+                may_refuse(client.pack_fulfilment(self.ask(request)).await);
+            }
+            _ if fulfilment.shipments.is_empty() => {
+                may_refuse(
+                    client.label_fulfilment(self.ask(shipping::LabelFulfilmentRequest { action })).await,
+                );
+            }
+            _ => may_refuse(
+                client.hand_over_fulfilment(self.ask(shipping::HandOverFulfilmentRequest { action })).await,
+            ),
+        }
+    }
+
+    /// The location does not do all of it; no unit named means nothing of it.
+    pub(crate) async fn reject(
+        &self,
+        fulfilment: &shipping::Fulfilment,
+        units: Vec<LineUnits>,
+        reason: shipping::RejectReason,
+    ) {
+        let action =
+            Some(shipping::FulfilmentAction { fulfilment_id: fulfilment.id.clone(), ..Default::default() });
+        let request =
+            shipping::RejectFulfilmentRequest { action, units, reason: reason.into(), ..Default::default() };
+        may_refuse(self.shipping().reject_fulfilment(self.ask(request)).await);
+    }
+}
+
+/// Who came too late is told so; nothing else may go wrong.
+fn may_refuse<T>(answer: Result<T, tonic::Status>) {
+    if let Err(status) = answer {
+        assert!([Code::FailedPrecondition, Code::Aborted].contains(&status.code()), "{status:?}");
     }
 }
 
