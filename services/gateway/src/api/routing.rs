@@ -32,10 +32,15 @@ pub struct TariffBand {
     /// Service level.
     #[schema(example = "standard")]
     pub service_level: String,
-    /// Zone number, growing with distance.
+    /// Zone number, growing with distance where distance makes the zone.
     pub zone: i32,
-    /// Great-circle miles up to which the zone reaches.
+    /// Great-circle miles up to which the zone reaches; 0, or left out, for a zone of regions.
+    #[serde(default)]
     pub max_miles: i32,
+    /// At most 100 destination regions, ISO 3166-2 such as `US-AK`. The band prices them whatever the distance, and no band
+    /// of miles does. Left out for a zone of miles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<String>,
     /// Price of a parcel, minor units.
     pub base_minor: i64,
     /// Price of a pound on top, millionths of the major unit.
@@ -126,6 +131,7 @@ pub async fn put_tariff(
         base_minor: band.base_minor,
         per_pound_micros: band.per_pound_micros,
         transit_days: band.transit_days,
+        regions: band.regions,
     });
     let request = proto::PutTariffRequest { bands: bands.collect() };
     let stored = services.routing().put_tariff(caller.ask(request)).await?.into_inner();
@@ -143,6 +149,7 @@ pub async fn read_tariff(caller: Caller<may::RoutingRead>, services: Data<Servic
         base_minor: band.base_minor,
         per_pound_micros: band.per_pound_micros,
         transit_days: band.transit_days,
+        regions: band.regions,
     });
     answer(StatusCode::OK, &Tariff { version: found.version, bands: bands.collect() })
 }

@@ -35,7 +35,7 @@ pub async fn load(api: &Api, dataset: &Dataset, scale: i64, bar: &ProgressBar) -
 
     let locations: Vec<Value> = dataset.locations().iter().map(|it| location(it, scale)).collect();
     api.put("/v1/locations", &json!({ "locations": locations })).await?;
-    let bands: Vec<Value> = dataset.tariff().iter().filter_map(band).collect();
+    let bands: Vec<Value> = dataset.tariff().iter().map(band).collect();
     api.put("/v1/tariff", &json!({ "bands": bands })).await?;
     for chunk in dataset.catalogue().chunks(CHUNK) {
         let items: Vec<Value> = chunk.iter().map(item).collect();
@@ -99,17 +99,18 @@ pub fn address(it: &Address) -> Value {
     })
 }
 
-/// None for a zone that is not a matter of distance: bands of the API reach so many miles, and the widest one reaches
-/// everywhere.
-fn band(row: &TariffRow) -> Option<Value> {
-    Some(json!({
+fn band(row: &TariffRow) -> Value {
+    // The one zone that is not a matter of distance.
+    let regions: &[&str] = if row.max_miles.is_none() { &["US-AK", "US-HI"] } else { &[] };
+    json!({
         "service_level": row.service,
         "zone": row.zone,
-        "max_miles": row.max_miles?,
+        "max_miles": row.max_miles.unwrap_or(0),
+        "regions": regions,
         "base_minor": row.base_minor,
         "per_pound_micros": row.per_lb_micros,
         "transit_days": row.transit_days,
-    }))
+    })
 }
 
 fn item(it: &CatalogueItem) -> Value {
@@ -145,5 +146,22 @@ fn storage_class(storage: Storage) -> &'static str {
         Storage::Ambient => "ambient",
         Storage::Chilled => "chilled",
         Storage::Frozen => "frozen",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alaska_and_hawaii_are_a_zone_of_their_own() {
+        let dataset = Dataset::sample().unwrap();
+        let bands: Vec<Value> = dataset.tariff().iter().map(band).collect();
+        let (apart, by_miles): (Vec<_>, Vec<_>) = bands.iter().partition(|band| band["zone"] == 9);
+        assert_eq!((apart.len(), by_miles.len()), (3, 21));
+        for band in apart {
+            assert_eq!((&band["regions"], &band["max_miles"]), (&json!(["US-AK", "US-HI"]), &json!(0)));
+        }
+        assert!(by_miles.iter().all(|band| band["regions"] == json!([]) && band["max_miles"] != 0));
     }
 }

@@ -19,6 +19,7 @@ pub(super) fn band(band: &Band) -> proto::TariffBand {
         base_minor: band.base_minor,
         per_pound_micros: band.per_pound_micros,
         transit_days: band.transit_days.into(),
+        regions: band.regions.clone(),
     }
 }
 

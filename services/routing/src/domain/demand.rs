@@ -34,8 +34,24 @@ pub struct Destination {
     pub point: Option<GeoPoint>,
     /// ISO 3166-1 alpha-2 country code, upper case.
     pub country: String,
+    /// State or province as written on the parcel; may be empty.
+    pub region: String,
     /// Postal code as written on the parcel.
     pub postal_code: String,
+}
+
+impl Destination {
+    /// The region's code after ISO 3166-2, such as `US-AK`; none when no region is named. Shops write it with its country
+    /// or without, and in either case.
+    pub fn region_code(&self) -> Option<String> {
+        let region = self.region.trim().to_ascii_uppercase();
+        let country = format!("{}-", self.country.to_ascii_uppercase());
+        match region.as_str() {
+            "" => None,
+            _ if region.starts_with(&country) => Some(region),
+            _ => Some(country + &region),
+        }
+    }
 }
 
 /// How the goods reach the shopper.

@@ -19,6 +19,9 @@ pub struct Explanation {
     /// Locations that are not listed: beyond the limit, or not the counter that the shopper chose.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub omitted: u64,
+    /// The destination's region, when the tariff prices it by itself, whatever the miles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priced_by_region: Option<String>,
 }
 
 /// How far a plan is proven.
@@ -42,7 +45,7 @@ pub struct CandidateReport {
     #[serde(rename = "location_id")]
     pub location: LocationId,
     /// Great-circle miles to the destination. `None` when the location or the destination has no point: then the
-    /// farthest band of the tariff priced it, so that its cost is not understated.
+    /// farthest band of the tariff priced it, unless its region did, so that its cost is not understated.
     pub miles: Option<u32>,
     /// What became of it.
     pub verdict: Verdict,
@@ -189,7 +192,7 @@ impl Explanation {
         candidates.sort_by_key(|report| (report.verdict.rank(), report.location));
         let dropped = candidates.len().saturating_sub(limit);
         candidates.truncate(limit);
-        Self { method, candidates, omitted: (omitted + dropped) as u64 }
+        Self { method, candidates, omitted: (omitted + dropped) as u64, priced_by_region: None }
     }
 }
 

@@ -74,6 +74,7 @@ pub(super) fn demand(lines: Vec<DemandLine>) -> Demand {
         destination: Destination {
             point: GeoPoint::new(0.0, 0.0).ok(),
             country: "US".into(),
+            region: "NY".into(),
             postal_code: "10001".into(),
         },
         kind: FulfilmentKind::Ship,

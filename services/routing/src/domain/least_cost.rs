@@ -3,7 +3,7 @@
 use super::candidate::{Candidate, Wanted, screen};
 use super::cost::{Micros, to_minor};
 use super::decision::Decision;
-use super::demand::Demand;
+use super::demand::{Demand, FulfilmentKind};
 use super::explain::Method;
 use super::problem::{Problem, Source};
 use super::search::{Solution, solve};
@@ -34,7 +34,14 @@ impl Policy for LeastCost {
         let candidates = screen(&wanted, world, &self.settings);
         let source = Source { wanted: &wanted, candidates: &candidates, settings: &self.settings };
         let (loads, method) = sourced(&source);
-        write(source, &loads, method, world.locations.len())
+        let mut decision = write(source, &loads, method, world.locations.len());
+        decision.explanation.priced_by_region = match demand.kind {
+            FulfilmentKind::Pickup { .. } => None,
+            FulfilmentKind::Ship => {
+                world.tariff.lane(&demand.service_level, &demand.destination).region().map(str::to_owned)
+            }
+        };
+        decision
     }
 }
 

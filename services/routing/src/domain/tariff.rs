@@ -1,5 +1,5 @@
 //! What carrying a parcel costs: a base by service and zone, and a rate by weight. Zones are bands of great-circle
-//! miles, except where a postal prefix decides (islands, remote areas).
+//! miles, except where the destination's region decides (islands, remote areas).
 
 use qm_money::Minor;
 
@@ -34,12 +34,8 @@ pub struct TariffRow {
 pub enum Reach {
     /// Destinations up to so many miles from the location, where no lower band already applies.
     Miles(u32),
-    /// Destinations whose postal code starts with one of these, however near they are; it outranks every mile band.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "a band of the contract is one of miles; this waits for its field")
-    )]
-    Postal(Vec<String>),
+    /// Destinations in one of these regions (ISO 3166-2), however near they are; it outranks every mile band.
+    Regions(Vec<String>),
 }
 
 /// All rows of a tenant's tariff.
@@ -54,6 +50,7 @@ pub struct Tariff {
 #[derive(Debug, Clone)]
 pub struct Lane<'a> {
     rows: Vec<&'a TariffRow>,
+    region: Option<String>,
 }
 
 impl Tariff {
@@ -80,7 +77,7 @@ impl Tariff {
     /// The prices of a service level to a destination.
     pub fn lane(&self, service_level: &str, to: &Destination) -> Lane<'_> {
         if let Some(flat) = &self.flat {
-            return Lane { rows: vec![flat] };
+            return Lane { rows: vec![flat], region: None };
         }
         let serving = || {
             self.rows.iter().filter(|row| {
@@ -88,24 +85,31 @@ impl Tariff {
                     && row.country.as_ref().is_none_or(|country| *country == to.country)
             })
         };
-        let by_postal_code = serving()
-            .filter_map(|row| Some((row.reach.prefix_length(&to.postal_code)?, row)))
-            .reduce(|best, row| if row.0 > best.0 { row } else { best });
-        match by_postal_code {
-            Some((_, row)) => Lane { rows: vec![row] },
-            None => Lane { rows: serving().filter(|row| matches!(row.reach, Reach::Miles(_))).collect() },
+        let region = to.region_code();
+        let by_region = region.as_ref().and_then(|region| serving().find(|row| row.reach.names(region)));
+        match by_region {
+            Some(row) => Lane { rows: vec![row], region },
+            None => Lane {
+                rows: serving().filter(|row| matches!(row.reach, Reach::Miles(_))).collect(),
+                region: None,
+            },
         }
     }
 }
 
 impl Lane<'_> {
+    /// The destination's region, when the tariff has prices of its own for it and miles are nothing to them.
+    pub fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
     /// The price over so many miles; `None` where the service does not go. A distance that nobody knows is priced by
     /// the farthest band, so that no plan looks cheaper or faster than it may turn out.
     pub fn rate(&self, miles: Option<u32>) -> Option<&TariffRow> {
         let Some(miles) = miles else { return self.rows.last().copied() };
         self.rows.iter().copied().find(|row| match row.reach {
             Reach::Miles(limit) => miles <= limit,
-            Reach::Postal(_) => true,
+            Reach::Regions(_) => true,
         })
     }
 }
@@ -114,16 +118,14 @@ impl Reach {
     fn rank(&self) -> u32 {
         match self {
             Self::Miles(limit) => *limit,
-            Self::Postal(_) => 0,
+            Self::Regions(_) => 0,
         }
     }
 
-    fn prefix_length(&self, postal_code: &str) -> Option<usize> {
+    fn names(&self, region: &str) -> bool {
         match self {
-            Self::Miles(_) => None,
-            Self::Postal(prefixes) => {
-                prefixes.iter().filter(|p| postal_code.starts_with(p.as_str())).map(String::len).max()
-            }
+            Self::Miles(_) => false,
+            Self::Regions(regions) => regions.iter().any(|named| named == region),
         }
     }
 }
@@ -154,15 +156,15 @@ mod tests {
         }
     }
 
-    fn to(country: &str, postal_code: &str) -> Destination {
+    fn to(country: &str, region: &str) -> Destination {
         let point = GeoPoint::new(0.0, 0.0).ok();
-        Destination { point, country: country.into(), postal_code: postal_code.into() }
+        Destination { point, country: country.into(), region: region.into(), postal_code: "1".into() }
     }
 
     #[test]
     fn the_lowest_band_that_reaches_prices_the_parcel() {
         let tariff = Tariff::new(vec![row(3, Reach::Miles(300)), row(2, Reach::Miles(150))]);
-        let lane = tariff.lane("standard", &to("US", "10001"));
+        let lane = tariff.lane("standard", &to("US", "NY"));
         let zone = |miles| lane.rate(Some(miles)).map(|row| row.zone);
         assert_eq!(
             (zone(0), zone(150), zone(151), zone(300), zone(301)),
@@ -171,31 +173,51 @@ mod tests {
     }
 
     #[test]
-    fn a_postal_zone_outranks_miles_and_the_longest_prefix_wins() {
+    fn a_zone_of_regions_outranks_miles_however_the_region_is_written() {
+        let mut express = row(3, Reach::Miles(150));
+        express.service_level = "express".into();
         let tariff = Tariff::new(vec![
             row(2, Reach::Miles(150)),
-            row(9, Reach::Postal(vec!["99".into(), "967".into()])),
-            row(10, Reach::Postal(vec!["9968".into()])),
+            row(9, Reach::Regions(vec!["US-AK".into(), "US-HI".into()])),
+            row(10, Reach::Regions(vec!["US-PR".into()])),
+            express,
         ]);
-        let zone = |code| tariff.lane("standard", &to("US", code)).rate(Some(10)).map(|row| row.zone);
-        assert_eq!(zone("99501"), Some(9));
-        assert_eq!(zone("99685"), Some(10));
-        assert_eq!(zone("96001"), Some(2));
+        let zone = |service: &str, country: &str, region: &str, miles| {
+            tariff.lane(service, &to(country, region)).rate(miles).map(|row| row.zone)
+        };
+        for region in ["HI", "AK", "US-AK", "us-ak", " ak "] {
+            for miles in [None, Some(10), Some(9_000)] {
+                assert_eq!(zone("standard", "US", region, miles), Some(9), "{region} at {miles:?}");
+            }
+        }
+        assert_eq!(zone("standard", "US", "PR", Some(10)), Some(10));
+        for region in ["", "NY", "A", "AKX", "Alaska"] {
+            assert_eq!(zone("standard", "US", region, Some(10)), Some(2), "{region}");
+            assert_eq!(zone("standard", "US", region, Some(9_000)), None, "{region}");
+        }
+        // A service without such a zone goes by miles, and another country's region is another region.
+        assert_eq!(zone("express", "US", "AK", Some(10)), Some(3));
+        let mut anywhere = row(9, Reach::Regions(vec!["US-AK".into()]));
+        anywhere.country = None;
+        let tariff = Tariff::new(vec![anywhere]);
+        assert!(tariff.lane("standard", &to("DE", "AK")).rate(None).is_none());
+        let region = |region: &str| tariff.lane("standard", &to("US", region)).region().map(str::to_owned);
+        assert_eq!((region("ak"), region("NY")), (Some("US-AK".to_owned()), None));
     }
 
     #[test]
     fn an_unknown_service_or_country_has_no_price() {
         let tariff = Tariff::new(vec![row(2, Reach::Miles(150))]);
-        assert!(tariff.lane("overnight", &to("US", "1")).rate(Some(1)).is_none());
-        assert!(tariff.lane("standard", &to("DE", "1")).rate(Some(1)).is_none());
+        assert!(tariff.lane("overnight", &to("US", "NY")).rate(Some(1)).is_none());
+        assert!(tariff.lane("standard", &to("DE", "")).rate(Some(1)).is_none());
     }
 
     #[test]
     fn a_distance_that_nobody_knows_is_priced_by_the_farthest_band() {
         let tariff = Tariff::new(vec![row(3, Reach::Miles(300)), row(2, Reach::Miles(150))]);
-        let lane = tariff.lane("standard", &to("US", "10001"));
+        let lane = tariff.lane("standard", &to("US", "NY"));
         assert_eq!(lane.rate(None).map(|row| row.zone), Some(3));
-        assert!(tariff.lane("overnight", &to("US", "10001")).rate(None).is_none());
+        assert!(tariff.lane("overnight", &to("US", "NY")).rate(None).is_none());
     }
 
     #[test]

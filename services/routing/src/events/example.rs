@@ -71,6 +71,7 @@ fn request() -> Request {
         destination: Destination {
             point: GeoPoint::new(40.71, -74.01).ok(),
             country: "US".to_owned(),
+            region: "NY".to_owned(),
             postal_code: "10007".to_owned(),
         },
         placed_at: "2026-03-02T15:00:00Z".parse().unwrap(),

@@ -61,6 +61,7 @@ pub(super) fn request(tenant: TenantId, event: &order::SourcingRequested) -> Res
         destination: Destination {
             point: point("destination.point", destination.point.as_ref())?,
             country: destination.country,
+            region: destination.region,
             postal_code: destination.postal_code,
         },
         placed_at: parsed::<DateTime<Utc>>("placed_at", &event.placed_at)?,

@@ -156,7 +156,10 @@ pub fn tariff(stored: &StoredTariff) -> Tariff {
         service_level: band.service_level.clone(),
         country: None,
         zone: band.zone,
-        reach: Reach::Miles(band.max_miles),
+        reach: match band.regions.as_slice() {
+            [] => Reach::Miles(band.max_miles),
+            regions => Reach::Regions(regions.to_vec()),
+        },
         base: Minor(band.base_minor),
         per_pound: band.per_pound_micros.saturating_mul(MINOR_PER_MAJOR),
         transit_days: band.transit_days,
@@ -234,12 +237,18 @@ mod tests {
             service_level: "standard".to_owned(),
             zone: 2,
             max_miles: 100,
+            regions: Vec::new(),
             base_minor: 710,
             per_pound_micros: 280_000,
             transit_days: 1,
         };
         let tariff = tariff(&StoredTariff { bands: vec![band], version: 1 });
-        let to = Destination { point: None, country: "US".to_owned(), postal_code: String::new() };
+        let to = Destination {
+            point: None,
+            country: "US".to_owned(),
+            region: String::new(),
+            postal_code: String::new(),
+        };
         let lane = tariff.lane("standard", &to);
         let row = lane.rate(Some(100)).unwrap();
         // 0.28 of the major unit are 28 of the minor one.

@@ -19,8 +19,12 @@ pub struct Band {
     pub service_level: String,
     /// Zone number.
     pub zone: u32,
-    /// Great-circle miles up to which the zone reaches.
+    /// Great-circle miles up to which the zone reaches; 0 for a zone of regions.
     pub max_miles: u32,
+    /// Destination regions (ISO 3166-2) that it prices whatever the miles; empty for a zone of miles, as all were that an
+    /// earlier version stored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<String>,
     /// Price of a parcel, minor units.
     pub base_minor: i64,
     /// Price of a pound on top, millionths of the major unit.

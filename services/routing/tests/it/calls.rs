@@ -17,7 +17,13 @@ fn band(service_level: &str, zone: i32, max_miles: i32) -> TariffBand {
         base_minor: 500,
         per_pound_micros: 280_000,
         transit_days: 2,
+        regions: Vec::new(),
     }
+}
+
+fn zone_of(service_level: &str, zone: i32, regions: &[&str]) -> TariffBand {
+    let regions = regions.iter().map(|region| (*region).to_owned()).collect();
+    TariffBand { regions, ..band(service_level, zone, 0) }
 }
 
 async fn put(world: &World, bands: Vec<TariffBand>) -> Result<i64, Status> {
@@ -33,10 +39,22 @@ async fn get(world: &World, tenant: qm_ids::TenantId) -> GetTariffResponse {
 async fn a_tariff_is_replaced_whole_and_is_its_tenants_own() {
     for world in worlds().await {
         assert_eq!(get(&world, world.tenant).await, GetTariffResponse::default());
-        let bands = vec![band("standard", 2, 300), band("express", 1, 9_000), band("standard", 1, 100)];
+        let bands = vec![
+            band("standard", 2, 300),
+            zone_of("standard", 9, &["us-ak", "US-HI"]),
+            band("express", 1, 9_000),
+            zone_of("express", 9, &["US-AK"]),
+            band("standard", 1, 100),
+        ];
         assert_eq!(put(&world, bands).await.unwrap(), 1);
         let stored = get(&world, world.tenant).await;
-        let ordered = vec![band("express", 1, 9_000), band("standard", 1, 100), band("standard", 2, 300)];
+        let ordered = vec![
+            band("express", 1, 9_000),
+            zone_of("express", 9, &["US-AK"]),
+            band("standard", 1, 100),
+            band("standard", 2, 300),
+            zone_of("standard", 9, &["US-AK", "US-HI"]),
+        ];
         assert_eq!((stored.version, stored.bands), (1, ordered));
         assert_eq!(put(&world, vec![band("standard", 1, 50)]).await.unwrap(), 2);
         let stored = get(&world, world.tenant).await;
@@ -59,6 +77,19 @@ async fn a_band_that_makes_no_sense_is_refused_by_name_and_changes_nothing() {
             (vec![good(), good()], "bands[1].zone"),
             (vec![band("standard", 1, 0)], "bands[0].max_miles"),
             (vec![band("standard", 2, 100), good()], "bands[0].max_miles"),
+            (vec![TariffBand { max_miles: 1, ..zone_of("standard", 9, &["US-AK"]) }], "bands[0].max_miles"),
+            (vec![zone_of("standard", 9, &["US-HI", "Alaska"])], "bands[0].regions[1]"),
+            (vec![zone_of("standard", 9, &["US-"])], "bands[0].regions[0]"),
+            (vec![zone_of("standard", 9, &["US-AK", "us-ak"])], "bands[0].regions[1]"),
+            (
+                vec![zone_of("standard", 9, &["US-AK"]), zone_of("standard", 8, &["US-AK"])],
+                "bands[0].regions[0]",
+            ),
+            (vec![zone_of("standard", 9, &["US-AK"; 101])], "bands[0].regions"),
+            (
+                vec![good(), zone_of("standard", 2, &["US-AK"]), band("standard", 3, 100)],
+                "bands[2].max_miles",
+            ),
             (vec![TariffBand { base_minor: -1, ..good() }], "bands[0].base_minor"),
             (vec![TariffBand { per_pound_micros: i64::MAX, ..good() }], "bands[0].per_pound_micros"),
             (vec![TariffBand { transit_days: 367, ..good() }], "bands[0].transit_days"),

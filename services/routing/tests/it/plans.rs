@@ -180,6 +180,31 @@ async fn without_tariff_and_without_points_there_is_still_a_plan() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_region_with_prices_of_its_own_is_priced_by_them_however_near_it_is() {
+    for mut world in worlds().await {
+        world.put_tariff().await;
+        world.stock(world.near, 5);
+        let mut attempt = world.attempt(1);
+        attempt.destination.as_mut().unwrap().region = "ORK".to_owned();
+        let planned = world.planned(&attempt).await;
+        assert_eq!(planned.cost_minor, 2_000 + 28 + 100);
+        assert_eq!(planned.assignments[0].promised_date, "2026-03-09");
+        let plan = world.plans(world.tenant, &attempt).await.unwrap().remove(0);
+        let why: Value = serde_json::from_str(&plan.explanation_json).unwrap();
+        assert_eq!(why["priced_by_region"], "GB-ORK");
+
+        // The same place, in a region that the tariff does not name.
+        let mut attempt = world.attempt(1);
+        attempt.destination.as_mut().unwrap().region = "LND".to_owned();
+        assert_eq!(world.planned(&attempt).await.cost_minor, 500 + 28 + 100);
+        let plan = world.plans(world.tenant, &attempt).await.unwrap().remove(0);
+        let why: Value = serde_json::from_str(&plan.explanation_json).unwrap();
+        assert_eq!(why.get("priced_by_region"), None);
+        world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn services_need_no_stock_and_keys_are_made_where_no_place_is() {
     for mut world in worlds().await {
         let (service, key) = (world.ids.next(), world.ids.next());

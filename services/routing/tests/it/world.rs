@@ -183,7 +183,8 @@ impl World {
         self.inventory.stock(self.tenant, self.item, location, units, 0);
     }
 
-    /// Stores a tariff for standard service: 5.00 up to 100 miles in a day, 9.00 up to 5,000 in three.
+    /// Stores a tariff for standard service: 5.00 up to 100 miles in a day, 9.00 up to 5,000 in three, and 20.00 to Orkney
+    /// in seven.
     pub(crate) async fn put_tariff(&self) {
         let band = |zone, max_miles, base_minor, transit_days| routing::TariffBand {
             service_level: "standard".to_owned(),
@@ -192,8 +193,11 @@ impl World {
             base_minor,
             per_pound_micros: 280_000,
             transit_days,
+            regions: Vec::new(),
         };
-        let request = routing::PutTariffRequest { bands: vec![band(1, 100, 500, 1), band(2, 5_000, 900, 3)] };
+        let orkney = routing::TariffBand { regions: vec!["GB-ORK".to_owned()], ..band(9, 0, 2_000, 7) };
+        let request =
+            routing::PutTariffRequest { bands: vec![band(1, 100, 500, 1), band(2, 5_000, 900, 3), orkney] };
         self.client.clone().put_tariff(with_tenant(request, self.tenant)).await.unwrap();
     }
 
