@@ -12,7 +12,7 @@ use qm_refusal::Refusal;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-use super::Problem;
+use super::{Problem, objects::Objects};
 
 /// The header that makes a request count once.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -130,12 +130,8 @@ fn parse<T: DeserializeOwned>(raw: &[u8], is_json: bool) -> Result<T, Problem> {
 
 /// Reads JSON; a refusal names the path of what is wrong.
 fn read_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, Refusal> {
-    // serde would read an array as the fields in the sequence of their declaration.
-    if text.trim_ascii_start().first() == Some(&b'[') {
-        return Err(refuse_value("", "the body must be a JSON object"));
-    }
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Objects(&mut deserializer)).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
         if inner.is_data() { refuse_value(&path, &inner.to_string()) } else { malformed(&inner) }
@@ -191,6 +187,8 @@ mod tests {
     struct Order {
         #[expect(dead_code, reason = "only parsed")]
         lines: Vec<Line>,
+        #[expect(dead_code, reason = "only parsed")]
+        customer: Option<Line>,
     }
 
     #[derive(Debug, Deserialize)]
@@ -227,6 +225,8 @@ mod tests {
             assert_eq!(refused(broken).0, "malformed_json", "{broken}");
         }
         assert_eq!(refused("[[{}]]"), is("invalid_value", ""));
+        assert_eq!(refused(r#"{"lines":[{"quantity":1},[1]]}"#), is("invalid_value", "lines[1]"));
+        assert_eq!(refused(r#"{"lines":[],"customer":[1]}"#), is("invalid_value", "customer"));
     }
 
     #[test]

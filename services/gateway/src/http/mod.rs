@@ -3,6 +3,7 @@
 mod address;
 mod auth;
 mod body;
+mod objects;
 mod observe;
 mod params;
 mod problem;

@@ -56,8 +56,27 @@ async fn bad_bodies_are_refused_by_the_field_at_fault_before_anybody_is_asked() 
         (order("100}", "100").into(), 400, "malformed_json", ""),
         (b"\xff\xfe".to_vec(), 400, "malformed_json", ""),
         (b"[]".to_vec(), 400, "invalid_value", ""),
+        (
+            order("{\"name\":\"A\",\"email\":\"a@b.c\"}", "[null,\"A\",\"a@b.c\"]").into(),
+            400,
+            "invalid_value",
+            "customer",
+        ),
+        (
+            order("{\"sku\":\"a\",\"quantity\":1,\"unit_price\":\"1.00\"}", "[\"a\",null,1,\"1.00\"]").into(),
+            400,
+            "invalid_value",
+            "lines[0]",
+        ),
+        (
+            order("\"lines\"", "\"ship_to\":[\"A\",\"1 Main St\",null,\"X\",null,null,\"US\"],\"lines\"")
+                .into(),
+            400,
+            "invalid_value",
+            "ship_to",
+        ),
         (b"".to_vec(), 400, "required", "channel"),
-        (format!("{{\"lines\":{}", "[".repeat(50_000)).into(), 400, "invalid_value", "lines[0][0]"),
+        (format!("{{\"lines\":{}", "[".repeat(50_000)).into(), 400, "invalid_value", "lines[0]"),
         (vec![b' '; 5 << 20], 413, "body_too_large", ""),
     ];
     for (body, status, code, field) in cases {
