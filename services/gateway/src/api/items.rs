@@ -53,13 +53,13 @@ pub struct NewItem {
     pub weight_grams: i64,
     /// Length of one unit, millimetres.
     #[serde(default)]
-    pub length_mm: i32,
+    pub length_mm: Option<i32>,
     /// Width of one unit, millimetres.
     #[serde(default)]
-    pub width_mm: i32,
+    pub width_mm: Option<i32>,
     /// Height of one unit, millimetres.
     #[serde(default)]
-    pub height_mm: i32,
+    pub height_mm: Option<i32>,
     /// ambient (unless told), chilled or frozen.
     #[serde(default)]
     pub storage_class: Option<String>,
@@ -68,13 +68,13 @@ pub struct NewItem {
     pub compliance_class: Option<String>,
     /// tracked unless told.
     #[serde(default)]
-    pub stock_policy: StockPolicy,
+    pub stock_policy: Option<StockPolicy>,
     /// True when suppliers may ship it for us.
     #[serde(default)]
-    pub drop_ship: bool,
+    pub drop_ship: Option<bool>,
     /// A location with fewer available units than this is low on the item; 0 for never.
     #[serde(default)]
-    pub low_stock_threshold: i64,
+    pub low_stock_threshold: Option<i64>,
 }
 
 /// An item.
@@ -153,7 +153,7 @@ pub async fn read(caller: Caller<may::InventoryRead>, services: Data<Services>, 
 }
 
 fn to_proto(it: NewItem) -> proto::Item {
-    let policy = match it.stock_policy {
+    let policy = match it.stock_policy.unwrap_or_default() {
         StockPolicy::Tracked => proto::StockPolicy::Tracked,
         StockPolicy::SupplierDeclared => proto::StockPolicy::SupplierDeclared,
         StockPolicy::Generated => proto::StockPolicy::Generated,
@@ -163,14 +163,14 @@ fn to_proto(it: NewItem) -> proto::Item {
         sku: it.sku,
         name: it.name,
         weight_grams: it.weight_grams,
-        length_mm: it.length_mm,
-        width_mm: it.width_mm,
-        height_mm: it.height_mm,
+        length_mm: it.length_mm.unwrap_or_default(),
+        width_mm: it.width_mm.unwrap_or_default(),
+        height_mm: it.height_mm.unwrap_or_default(),
         storage_class: it.storage_class.unwrap_or_else(|| "ambient".to_owned()),
         compliance_class: it.compliance_class.unwrap_or_default(),
         stock_policy: policy.into(),
-        drop_ship: it.drop_ship,
-        low_stock_threshold: it.low_stock_threshold,
+        drop_ship: it.drop_ship.unwrap_or_default(),
+        low_stock_threshold: it.low_stock_threshold.unwrap_or_default(),
         ..proto::Item::default()
     }
 }

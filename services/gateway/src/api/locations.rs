@@ -23,14 +23,6 @@ pub fn routes(config: &mut ServiceConfig) {
     config.service(resource("/locations").route(get().to(list)).route(put().to(put_locations)));
 }
 
-fn yes() -> bool {
-    true
-}
-
-fn ambient() -> Vec<String> {
-    vec!["ambient".to_owned()]
-}
-
 /// A location to create or replace.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -52,34 +44,34 @@ pub struct NewLocation {
     pub cutoff_local: String,
     /// Working days between a plan and departure.
     #[serde(default)]
-    pub lead_days: i32,
+    pub lead_days: Option<i32>,
     /// Shipments a day; 0 for no limit.
     #[serde(default)]
-    pub capacity_per_day: i32,
+    pub capacity_per_day: Option<i32>,
     /// Cost of handling one shipment, minor units.
     #[serde(default)]
-    pub handling_order_minor: i64,
+    pub handling_order_minor: Option<i64>,
     /// Cost of handling one unit, minor units.
     #[serde(default)]
-    pub handling_unit_minor: i64,
+    pub handling_unit_minor: Option<i64>,
     /// True (unless told) when it ships parcels.
-    #[serde(default = "yes")]
-    pub can_ship: bool,
+    #[serde(default)]
+    pub can_ship: Option<bool>,
     /// True when shoppers may collect.
     #[serde(default)]
-    pub can_pickup: bool,
+    pub can_pickup: Option<bool>,
     /// Storage classes that it may ship; ambient unless told.
-    #[serde(default = "ambient")]
-    pub storage_classes: Vec<String>,
+    #[serde(default)]
+    pub storage_classes: Option<Vec<String>>,
     /// Compliance classes that it may ship.
     #[serde(default)]
-    pub compliance_classes: Vec<String>,
+    pub compliance_classes: Option<Vec<String>>,
     /// Units of each item that it keeps back.
     #[serde(default)]
-    pub safety_units: i64,
+    pub safety_units: Option<i64>,
     /// False when it takes no new work.
-    #[serde(default = "yes")]
-    pub active: bool,
+    #[serde(default)]
+    pub active: Option<bool>,
 }
 
 /// A location.
@@ -169,16 +161,16 @@ fn to_proto(it: NewLocation) -> Result<proto::Location, Refusal> {
         address: Some(it.address.try_into().map_err(|refusal: Refusal| refusal.within("address"))?),
         time_zone: it.time_zone,
         cutoff_local: it.cutoff_local,
-        lead_days: it.lead_days,
-        capacity_per_day: it.capacity_per_day,
-        handling_order_minor: it.handling_order_minor,
-        handling_unit_minor: it.handling_unit_minor,
-        can_ship: it.can_ship,
-        can_pickup: it.can_pickup,
-        storage_classes: it.storage_classes,
-        compliance_classes: it.compliance_classes,
-        safety_units: it.safety_units,
-        active: it.active,
+        lead_days: it.lead_days.unwrap_or_default(),
+        capacity_per_day: it.capacity_per_day.unwrap_or_default(),
+        handling_order_minor: it.handling_order_minor.unwrap_or_default(),
+        handling_unit_minor: it.handling_unit_minor.unwrap_or_default(),
+        can_ship: it.can_ship.unwrap_or(true),
+        can_pickup: it.can_pickup.unwrap_or_default(),
+        storage_classes: it.storage_classes.unwrap_or_else(|| vec!["ambient".to_owned()]),
+        compliance_classes: it.compliance_classes.unwrap_or_default(),
+        safety_units: it.safety_units.unwrap_or_default(),
+        active: it.active.unwrap_or(true),
         version: 0,
     })
 }

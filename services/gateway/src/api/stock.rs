@@ -108,7 +108,7 @@ pub struct NewMovement {
     pub reference: Option<String>,
     /// Version of the position that was seen; any unless told.
     #[serde(default)]
-    pub expected_version: i64,
+    pub expected_version: Option<i64>,
 }
 
 /// Movements to record.
@@ -315,7 +315,7 @@ fn new_movement(it: NewMovement) -> proto::NewMovement {
         quantity: it.quantity,
         reason: it.reason.unwrap_or_default(),
         reference: it.reference.unwrap_or_default(),
-        expected_version: it.expected_version,
+        expected_version: it.expected_version.unwrap_or_default(),
     }
 }
 

@@ -38,7 +38,7 @@ pub struct NewEndpoint {
     /// Event types wanted; `shipment.*` takes all of a kind; all unless told.
     #[serde(default)]
     #[schema(example = json!(["order.placed", "shipment.*"]))]
-    pub event_types: Vec<String>,
+    pub event_types: Option<Vec<String>>,
 }
 
 /// A place that webhooks go to.
@@ -104,7 +104,7 @@ pub async fn create(
 ) -> Answer {
     let request = proto::CreateEndpointRequest {
         url: posted.body.url,
-        event_types: posted.body.event_types,
+        event_types: posted.body.event_types.unwrap_or_default(),
         idempotency: Some(posted.idempotency),
     };
     let created = services.notification().create_endpoint(caller.ask(request)).await?.into_inner();

@@ -96,6 +96,43 @@ async fn bad_bodies_are_refused_by_the_field_at_fault_before_anybody_is_asked() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn null_is_the_same_as_nothing_in_every_field_that_may_be_left_out() {
+    let world = World::start("").await;
+    let description: serde_json::Value = serde_json::from_str(&qm_gateway::openapi_json().unwrap()).unwrap();
+    let put = async |path: &str, body: serde_json::Value| {
+        let request = world.request(Method::PUT, path).json(&body);
+        problem(request.send().await.unwrap()).await
+    };
+    let away = (503, "unavailable".to_owned(), String::new());
+    let address = serde_json::json!({ "line1": "1 Main St", "city": "X", "country": "US" });
+    let mut location = serde_json::json!({ "code": "DC01", "name": "A", "kind": "store", "address": address,
+        "time_zone": "UTC", "cutoff_local": "14:00" });
+    let mut item = serde_json::json!({ "sku": "a", "name": "A", "weight_grams": 1 });
+    for (schema, value) in [("NewLocation", &mut location), ("NewItem", &mut item)] {
+        for name in description["components"]["schemas"][schema]["properties"].as_object().unwrap().keys() {
+            value.as_object_mut().unwrap().entry(name).or_insert(serde_json::Value::Null);
+        }
+        assert!(value.as_object().unwrap().values().any(serde_json::Value::is_null), "{schema}");
+    }
+    assert_eq!(put("/v1/locations", serde_json::json!({ "locations": [location] })).await, away);
+    assert_eq!(put("/v1/items", serde_json::json!({ "items": [item] })).await, away);
+
+    // What has a default is described as nullable, everywhere.
+    for (name, schema) in description["components"]["schemas"].as_object().unwrap() {
+        let is_asked = schema["additionalProperties"] == false;
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
+        for (field, about) in schema["properties"].as_object().into_iter().flatten().filter(|_| is_asked) {
+            let may_be_absent = !required.iter().any(|it| it == field);
+            assert_eq!(may_be_absent, about.to_string().contains("\"null\""), "{name}.{field}: {about}");
+        }
+    }
+    location["capacity_per_day"] = "many".into();
+    let refused = put("/v1/locations", serde_json::json!({ "locations": [location] })).await;
+    assert_eq!(refused, (400, "invalid_value".to_owned(), "locations[0].capacity_per_day".to_owned()));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn queries_and_headers_are_refused_by_name() {
     let world = World::start("").await;
     let get = async |path: &str| problem(world.request(Method::GET, path).send().await.unwrap()).await;

@@ -126,7 +126,7 @@ pub async fn reject(
     };
     let request = caller.ask(proto::RejectFulfilmentRequest {
         action: action(&caller, fulfilment_id, &http, posted.idempotency)?,
-        units: posted.body.units.into_iter().map(Into::into).collect(),
+        units: posted.body.units.unwrap_or_default().into_iter().map(Into::into).collect(),
         reason: reason.into(),
         note: posted.body.note.unwrap_or_default(),
     });
@@ -162,11 +162,11 @@ pub async fn pack(
 ) -> Answer {
     let parcel = |parcel: NewParcel| proto::NewParcel {
         units: parcel.units.into_iter().map(Into::into).collect(),
-        weight_grams: parcel.weight_grams,
+        weight_grams: parcel.weight_grams.unwrap_or_default(),
     };
     let request = caller.ask(proto::PackFulfilmentRequest {
         action: action(&caller, fulfilment_id, &http, posted.idempotency)?,
-        parcels: posted.body.parcels.into_iter().map(parcel).collect(),
+        parcels: posted.body.parcels.unwrap_or_default().into_iter().map(parcel).collect(),
     });
     show(services.shipping().pack_fulfilment(request).await?.into_inner().fulfilment)
 }

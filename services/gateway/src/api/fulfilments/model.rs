@@ -135,7 +135,7 @@ pub struct Reject {
     pub reason: RejectReason,
     /// Units rejected; all that are left unless told.
     #[serde(default)]
-    pub units: Vec<LineUnits>,
+    pub units: Option<Vec<LineUnits>>,
     /// In words.
     #[serde(default)]
     pub note: Option<String>,
@@ -147,7 +147,7 @@ pub struct Reject {
 pub struct Pack {
     /// Boxes that together hold exactly the units that are left; one with all of them unless told.
     #[serde(default)]
-    pub parcels: Vec<NewParcel>,
+    pub parcels: Option<Vec<NewParcel>>,
 }
 
 /// A box to pack.
@@ -158,7 +158,7 @@ pub struct NewParcel {
     pub units: Vec<LineUnits>,
     /// Weight with packaging, grams; the items' weights added up unless told.
     #[serde(default)]
-    pub weight_grams: i64,
+    pub weight_grams: Option<i64>,
 }
 
 /// A fulfilment in JSON.

@@ -35,16 +35,17 @@ pub fn new_order(it: NewOrder) -> Result<proto::NewOrder, Refusal> {
         service_level: it.service_level.unwrap_or_else(|| "standard".to_owned()),
         promise_by: it.promise_by.unwrap_or_default(),
         lines: it.lines.into_iter().map(new_line).collect(),
-        shipping_minor: it.shipping_minor,
+        shipping_minor: it.shipping_minor.unwrap_or_default(),
         fees: it
             .fees
+            .unwrap_or_default()
             .into_iter()
             .map(|fee| proto::Fee { code: fee.code, amount_minor: fee.amount_minor })
             .collect(),
-        discount_minor: it.discount_minor,
+        discount_minor: it.discount_minor.unwrap_or_default(),
         total_minor: it.total_minor,
         placed_at: it.placed_at.unwrap_or_default(),
-        priority: it.priority,
+        priority: it.priority.unwrap_or_default(),
     })
 }
 
@@ -54,9 +55,9 @@ fn new_line(it: NewLine) -> proto::NewLine {
         title: it.title.unwrap_or_default(),
         quantity: it.quantity,
         unit_price: it.unit_price,
-        discount_minor: it.discount_minor,
-        tax_minor: it.tax_minor,
-        tax_inclusive: it.tax_inclusive,
+        discount_minor: it.discount_minor.unwrap_or_default(),
+        tax_minor: it.tax_minor.unwrap_or_default(),
+        tax_inclusive: it.tax_inclusive.unwrap_or_default(),
     }
 }
 

@@ -41,13 +41,13 @@ pub struct NewOrder {
     pub lines: Vec<NewLine>,
     /// Shipping charged, minor units.
     #[serde(default)]
-    pub shipping_minor: i64,
+    pub shipping_minor: Option<i64>,
     /// Fees charged on top.
     #[serde(default)]
-    pub fees: Vec<Fee>,
+    pub fees: Option<Vec<Fee>>,
     /// Discount on the order as a whole, minor units.
     #[serde(default)]
-    pub discount_minor: i64,
+    pub discount_minor: Option<i64>,
     /// What the shopper pays, minor units: sum of line nets + fees + shipping + exclusive tax − discount.
     pub total_minor: i64,
     /// When the shopper placed it; now unless told.
@@ -56,7 +56,7 @@ pub struct NewOrder {
     pub placed_at: Option<String>,
     /// Higher goes first when stock is short.
     #[serde(default)]
-    pub priority: i32,
+    pub priority: Option<i32>,
 }
 
 /// Who buys.
@@ -94,13 +94,13 @@ pub struct NewLine {
     pub unit_price: String,
     /// Discount on the line, minor units.
     #[serde(default)]
-    pub discount_minor: i64,
+    pub discount_minor: Option<i64>,
     /// Tax on the line, minor units.
     #[serde(default)]
-    pub tax_minor: i64,
+    pub tax_minor: Option<i64>,
     /// True when the tax is already inside the price.
     #[serde(default)]
-    pub tax_inclusive: bool,
+    pub tax_inclusive: Option<bool>,
 }
 
 /// A fee on the order.
