@@ -1,5 +1,7 @@
 //! The service's configuration.
 
+mod oidc;
+
 use std::{net::SocketAddr, time::Duration};
 
 use qm_cache::{Cache, TokenBucket};
@@ -8,6 +10,8 @@ use qm_runtime::config::{
     Secret, ServiceConfig, ShutdownConfig, TelemetryConfig, address, require,
 };
 use serde::Deserialize;
+
+pub use oidc::OidcConfig;
 
 /// See `config.default.toml`, which documents every key.
 #[derive(Debug, Clone, Deserialize)]
@@ -26,6 +30,7 @@ pub struct Config {
     pub cache: CacheConfig,
     pub rate_limit: RateLimitConfig,
     pub tracking: TrackingConfig,
+    pub oidc: OidcConfig,
 }
 
 /// The public server.
@@ -56,9 +61,9 @@ pub struct CacheConfig {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimitConfig {
-    /// Requests of one API key at once.
+    /// Requests of one caller at once.
     pub burst: u32,
-    /// Requests of one API key that come back each second.
+    /// Requests of one caller that come back each second.
     pub per_second: f64,
     /// Page views of one address at once.
     pub page_burst: u32,
@@ -81,7 +86,7 @@ pub struct TrackingConfig {
 /// The limits, ready for use.
 #[derive(Debug, Clone, Copy)]
 pub struct Buckets {
-    /// Of one API key.
+    /// Of one caller.
     pub api: TokenBucket,
     /// Of one address on the shopper's pages.
     pub page: TokenBucket,
@@ -146,6 +151,7 @@ impl ServiceConfig for Config {
         let is_header = header.is_empty() || header.parse::<actix_web::http::header::HeaderName>().is_ok();
         require(is_header, "http.client_address_header", "expected the name of a header, or nothing")?;
         self.rate_limit.buckets()?;
+        self.oidc.check()?;
         let is_cache =
             self.cache.url.expose() == "memory://" || self.cache.url.expose().starts_with("redis://");
         require(is_cache, "cache.url", "expected memory:// or redis://HOST:PORT/DATABASE")?;

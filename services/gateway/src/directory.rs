@@ -80,14 +80,24 @@ impl Directory {
 
     /// The tenant with this slug.
     pub async fn find_tenant(&self, slug: &str) -> Result<Tenant, CommandError> {
-        let found = store::tenant_by_slug(&self.database, slug).await?;
+        let found = self.tenant_by_slug(slug).await?;
         found.ok_or_else(|| Refusal::not_found("tenant").into())
     }
 
     /// The tenant with this id.
     pub async fn tenant(&self, id: TenantId) -> Result<Tenant, CommandError> {
-        let found = store::tenant_by_id(&self.database, id).await?;
+        let found = self.tenant_by_id(id).await?;
         found.ok_or_else(|| Refusal::not_found("tenant").into())
+    }
+
+    /// The tenant with this slug, if there is one.
+    pub(crate) async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>, CommandError> {
+        Ok(store::tenant_by_slug(&self.database, slug).await?)
+    }
+
+    /// The tenant with this id, if there is one.
+    pub(crate) async fn tenant_by_id(&self, id: TenantId) -> Result<Option<Tenant>, CommandError> {
+        Ok(store::tenant_by_id(&self.database, id).await?)
     }
 
     /// Creates a key.

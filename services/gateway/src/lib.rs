@@ -8,6 +8,7 @@ mod http;
 mod jobs;
 mod live;
 mod migrations;
+mod oidc;
 mod pages;
 mod peers;
 mod store;
@@ -25,7 +26,8 @@ pub use migrations::Migrator;
 
 use crate::{
     directory::Directory,
-    http::{Credentials, Gate, Shared},
+    http::{Credentials, Gate, Shared, Toll},
+    oidc::Issuers,
     pages::Renderer,
     peers::Services,
 };
@@ -42,14 +44,17 @@ pub fn bind(config: &Config) -> Result<TcpListener, BuildError> {
 impl GatewayService {
     /// Puts the gateway together on a port that is taken already.
     pub async fn build_on(listener: TcpListener, config: Config, deps: Deps) -> Result<Assembly, BuildError> {
+        let issuers = Issuers::new(&config.oidc, &deps.clock)?;
+        let key_readers: Vec<_> = issuers.workers().collect();
         let directory = Directory::new(deps.database, deps.clock, deps.ids, deps.entropy.clone());
         let limiter = RateLimiter::new(config.cache.open()?);
         let buckets = config.rate_limit.buckets()?;
-        let credentials = Credentials::new(directory.clone(), limiter.clone(), buckets.api);
+        let credentials = Credentials::new(directory.clone(), issuers);
         let stopping = CancellationToken::new();
         let timeout = config.http.request_timeout();
         let shared = Shared {
             credentials: credentials.clone(),
+            toll: Toll::new(limiter.clone(), &buckets),
             services: Services::new(&deps.peers)?,
             limiter,
             buckets,
@@ -61,7 +66,7 @@ impl GatewayService {
         let (threads, patience) =
             (config.host().runtime.worker_threads, config.host().shutdown.deadline() / 2);
         let server = http::serve(listener, &config.http, shared, Renderer::new()?, threads, patience)?;
-        Ok(Assembly::new(Self::NAME)
+        let assembly = Assembly::new(Self::NAME)
             .worker(
                 Worker::new("http", async move |shutdown: CancellationToken| {
                     let handle = server.handle();
@@ -77,7 +82,8 @@ impl GatewayService {
             )
             .worker(Worker::new("last-use", move |shutdown| {
                 jobs::write_last_use(directory, credentials, shutdown)
-            })))
+            }));
+        Ok(key_readers.into_iter().fold(assembly, Assembly::worker))
     }
 }
 

@@ -16,7 +16,8 @@ use crate::http::ProblemDetails;
     info(
         title = "Quartermaster",
         description = "Order management: capture orders, know the stock, route each unit, ship, track, tell.\n\n\
-            Every request needs an API key: `Authorization: Bearer qm_…`. Every POST needs an `Idempotency-Key`; repeating it \
+            Every request needs an API key, or a token of an OpenID Connect issuer that this installation trusts: \
+            `Authorization: Bearer …`. Every POST needs an `Idempotency-Key`; repeating it \
             with the same body gets the first answer. Refusals are problem details (RFC 9457). Lists are pages: give \
             `next_cursor` as `cursor`. Amounts are integers of minor units; times are RFC 3339 in UTC.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
@@ -36,18 +37,25 @@ use crate::http::ProblemDetails;
         changes::follow,
     ),
     components(schemas(ProblemDetails)),
-    security(("api_key" = [])),
-    modifiers(&ApiKeyScheme),
+    security(("api_key" = []), ("oidc" = [])),
+    modifiers(&Credentials),
 )]
 struct Description;
 
-struct ApiKeyScheme;
+struct Credentials;
 
-impl Modify for ApiKeyScheme {
+impl Modify for Credentials {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("qm_…").build();
+        let bearer = |format: &str, about: &str| {
+            let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format(format);
+            SecurityScheme::Http(scheme.description(Some(about)).build())
+        };
         let components = description.components.get_or_insert_default();
-        components.add_security_scheme("api_key", SecurityScheme::Http(scheme));
+        let about = "An API key of the tenant, with the scopes that it was created with.";
+        components.add_security_scheme("api_key", bearer("qm_…", about));
+        let about = "A token of an OpenID Connect issuer that this installation trusts: its claims name the tenant and the \
+                     scopes, which are those of API keys.";
+        components.add_security_scheme("oidc", bearer("JWT", about));
     }
 }
 

@@ -66,7 +66,7 @@ pub struct ApiKey {
 
 /// Creates an API key. The key itself is shown this once and not kept.
 ///
-/// A key cannot grant what the caller's own key does not allow.
+/// A key cannot grant what the caller's own credential does not allow.
 #[utoipa::path(post, path = "/v1/api-keys", tag = "keys", params(OnceHeader), request_body = NewApiKey,
     responses((status = 201, body = ApiKey), Problems))]
 pub async fn create(
@@ -78,7 +78,7 @@ pub async fn create(
     let new = directory::NewKey { name: posted.body.name, scopes: posted.body.scopes, expires_at };
     for (index, scope) in new.scopes.iter().enumerate() {
         if scope.parse().is_ok_and(|scope| !caller.has(scope)) {
-            let message = format!("this API key lacks the scope {scope}, so it cannot grant it");
+            let message = format!("this credential lacks the scope {scope}, so it cannot grant it");
             return Err(Refusal::forbidden("scope_missing", message).at(format!("scopes[{index}]")).into());
         }
     }

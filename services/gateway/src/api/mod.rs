@@ -17,7 +17,7 @@ pub mod webhooks;
 
 use actix_web::web::ServiceConfig;
 
-/// Everything that needs an API key.
+/// Everything that needs a credential.
 pub fn routes(config: &mut ServiceConfig) {
     orders::routes(config);
     routing::routes(config);

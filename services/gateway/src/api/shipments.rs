@@ -20,7 +20,7 @@ use crate::{
 
 type Answer = Result<HttpResponse, Problem>;
 
-/// The routes that need a key.
+/// The routes that need a credential.
 pub fn routes(config: &mut ServiceConfig) {
     config
         .service(resource("/shipments").route(get().to(list)))

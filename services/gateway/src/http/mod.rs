@@ -1,8 +1,10 @@
 //! The public server: what every request gets, whatever it asks for.
 
 mod address;
+mod allowance;
 mod auth;
 mod body;
+mod credentials;
 mod objects;
 mod observe;
 mod params;
@@ -11,8 +13,10 @@ mod server;
 mod version;
 
 pub use address::ClientAddress;
-pub use auth::{Caller, Credentials, authenticate, may};
+pub use allowance::Toll;
+pub use auth::{Caller, authenticate, may};
 pub use body::{Body, Posted, RawBody};
+pub use credentials::Credentials;
 pub use observe::Gate;
 pub use observe::observe;
 pub use params::Params;

@@ -183,8 +183,8 @@ impl utoipa::IntoResponses for Problems {
         };
         [
             ("400", "The request is not valid; `field` names what is at fault."),
-            ("401", "There is no valid API key."),
-            ("403", "The API key does not allow this."),
+            ("401", "There is no valid API key or token."),
+            ("403", "The API key or token does not allow this."),
             ("404", "There is no such thing for this tenant."),
             ("409", "The current state does not allow this."),
             ("412", "`If-Match` does not name the current version."),

@@ -13,7 +13,7 @@ use qm_tracking_link::TrackingLinks;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Credentials, Problem, address::AddressHeader, authenticate, body::MaxBody, observe, observe::Gate,
+    Credentials, Problem, Toll, address::AddressHeader, authenticate, body::MaxBody, observe, observe::Gate,
 };
 use crate::{
     api,
@@ -30,6 +30,8 @@ pub struct Shared {
     pub directory: Directory,
     /// Who calls.
     pub credentials: Credentials,
+    /// How often they may.
+    pub toll: Toll,
     /// Other services.
     pub services: Services,
     /// Rate limits.
@@ -59,11 +61,11 @@ pub fn serve(
     let max_body = Data::new(MaxBody(config.max_body_bytes));
     let address_header = Data::new(AddressHeader(config.client_address_header.clone()));
     let renderer = Data::new(renderer);
-    let Shared { directory, credentials, services, limiter, buckets, links, gate, stopping } = shared;
+    let Shared { directory, credentials, toll, services, limiter, buckets, links, gate, stopping } = shared;
     let (directory, credentials, services) =
         (Data::new(directory), Data::new(credentials), Data::new(services));
     let (limiter, buckets, links) = (Data::new(limiter), Data::new(buckets), Data::new(links));
-    let (gate, stopping) = (Data::new(gate), Data::new(stopping));
+    let (gate, stopping, toll) = (Data::new(gate), Data::new(stopping), Data::new(toll));
     let app = move || {
         App::new()
             .app_data(max_body.clone())
@@ -71,6 +73,7 @@ pub fn serve(
             .app_data(renderer.clone())
             .app_data(directory.clone())
             .app_data(credentials.clone())
+            .app_data(toll.clone())
             .app_data(services.clone())
             .app_data(limiter.clone())
             .app_data(buckets.clone())

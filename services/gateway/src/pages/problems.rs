@@ -33,7 +33,7 @@ fn explanation(kind: Kind) -> &'static str {
             "The request breaks a rule that depends on nothing but the request. The problem's field names what is at \
              fault, its code says which rule. Nothing was stored. Correct the request before sending it again."
         }
-        Kind::NotFound => "What the request names does not exist for the tenant of this API key.",
+        Kind::NotFound => "What the request names does not exist for the tenant of this API key or token.",
         Kind::Conflict => {
             "The request is valid, but the current state of what it names does not allow it. Sending it again unchanged \
              will not help; read the current state first."
@@ -44,10 +44,10 @@ fn explanation(kind: Kind) -> &'static str {
         Kind::PreconditionFailed => {
             "If-Match names a version that is not the current one: somebody changed it meanwhile. Read it again, then decide."
         }
-        Kind::Unauthenticated => "Send a valid API key: Authorization: Bearer qm_…",
-        Kind::Forbidden => "The API key is valid, but lacks the scope that this request needs.",
+        Kind::Unauthenticated => "Send a valid API key or token: Authorization: Bearer …",
+        Kind::Forbidden => "The API key or token is valid, but lacks the scope that this request needs.",
         Kind::TooMany => {
-            "The API key asked too often. Retry-After says when to come back; RateLimit says what is left."
+            "The caller asked too often. Retry-After says when to come back; RateLimit says what is left."
         }
         Kind::TooLarge => {
             "The body, or a part of it, is larger than what is taken. The detail says what the limit is."

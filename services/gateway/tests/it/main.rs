@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may panic")]
 
 mod callers;
+mod issuer;
 mod requests;
 mod shown;
+mod tokens;
 mod world;
