@@ -88,6 +88,8 @@ pub struct TrackingConfig {
 pub struct Buckets {
     /// Of one caller.
     pub api: TokenBucket,
+    /// How long one request of a caller takes to come back.
+    pub api_refill: Duration,
     /// Of one address on the shopper's pages.
     pub page: TokenBucket,
     /// Of one address that looks orders up.
@@ -120,6 +122,7 @@ impl RateLimitConfig {
         };
         Ok(Buckets {
             api: bucket(self.burst, self.per_second, "")?,
+            api_refill: Duration::try_from_secs_f64(1.0 / self.per_second).unwrap_or(Duration::MAX),
             page: bucket(self.page_burst, self.page_per_second, "page_")?,
             lookup: bucket(self.lookup_burst, self.lookup_per_second, "lookup_")?,
         })

@@ -109,6 +109,11 @@ impl<P> Caller<P> {
         self.identified.principal.scopes.contains(&scope)
     }
 
+    /// Pays for a request that does the work of so many: refused, with nothing done, when the caller cannot.
+    pub async fn pay_for(&self, requests: usize) -> Result<(), Refusal> {
+        self.identified.allowance.pay_for(requests).await
+    }
+
     /// A call to a peer in the caller's name.
     pub fn ask<T>(&self, message: T) -> tonic::Request<T> {
         qm_runtime::grpc::with_tenant(tonic::Request::new(message), self.tenant)

@@ -101,7 +101,7 @@ pub async fn place(
     Ok(response.json(placed))
 }
 
-/// Places many orders, each accepted or refused on its own.
+/// Places many orders, each accepted or refused on its own. For the rate limit it is as many requests as orders.
 #[utoipa::path(post, path = "/v1/orders/batch", tag = "orders", params(OnceHeader), request_body = NewOrders,
     responses((status = 200, body = Placed), Problems))]
 pub async fn place_batch(
@@ -110,6 +110,7 @@ pub async fn place_batch(
     links: Data<TrackingLinks>,
     posted: Posted<NewOrders>,
 ) -> Answer {
+    caller.pay_for(posted.body.orders.len()).await?;
     let orders = posted.body.orders.into_iter().enumerate().map(|(index, order)| {
         convert::new_order(order).map_err(|refusal| refusal.within(&format!("orders[{index}]")))
     });
