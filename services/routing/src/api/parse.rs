@@ -111,7 +111,7 @@ fn regions(regions: &[String]) -> Result<Vec<String>, Refusal> {
             return Ok(code);
         }
         let message = "must be a region's code after ISO 3166-2, such as US-AK";
-        Err(Refusal::invalid(&format!("regions[{index}]"), "malformed_code", message))
+        Err(Refusal::invalid(format!("regions[{index}]"), "malformed_code", message))
     };
     regions.iter().enumerate().map(region).collect()
 }
