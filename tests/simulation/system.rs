@@ -252,6 +252,18 @@ impl System {
         self.order().get_order(self.ask(request)).await.unwrap().into_inner().order.unwrap()
     }
 
+    /// What happened to an order and where its shipments are, for whoever asks why it does not come to rest.
+    pub(crate) async fn story(&self, id: &str) -> Vec<String> {
+        let request = order::GetTimelineRequest { order_id: id.to_owned() };
+        let entries = self.order().get_timeline(self.ask(request)).await.unwrap().into_inner().entries;
+        let request = shipping::ListShipmentsRequest { order_id: id.to_owned(), ..Default::default() };
+        let shipments =
+            self.shipping().list_shipments(self.ask(request)).await.unwrap().into_inner().shipments;
+        let told = entries.into_iter().map(|it| format!("{} {}: {}", it.at, it.command, it.outcome));
+        told.chain(shipments.into_iter().map(|it| format!("{} is {}, {:?}", it.id, it.status, it.events)))
+            .collect()
+    }
+
     /// Cancels what can be; a refusal is a parcel that was quicker.
     pub(crate) async fn cancel(&self, id: &str) {
         let request = order::CancelOrderRequest { order_id: id.to_owned(), ..Default::default() };
