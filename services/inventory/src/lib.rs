@@ -43,7 +43,8 @@ impl ServiceDefinition for InventoryService {
             deps.ids.clone(),
             &deps.entropy,
             config.bus.messaging(),
-        );
+        )
+        .metrics(deps.metrics.clone());
         let context = Context {
             clock: deps.clock.clone(),
             ids: deps.ids,

@@ -54,7 +54,8 @@ impl ServiceDefinition for NotificationService {
             deps.ids.clone(),
             &deps.entropy,
             config.bus.messaging(),
-        );
+        )
+        .metrics(deps.metrics.clone());
         let messaging = events::consume::consume(messaging, &deps.clock, &wake).build();
         let mails = MailJob {
             database: deps.database.clone(),

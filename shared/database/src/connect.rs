@@ -37,6 +37,17 @@ pub struct Database {
     connections: Arc<Connections>,
 }
 
+/// Connections of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// `writers` or `readers`.
+    pub name: &'static str,
+    /// At work.
+    pub busy: u64,
+    /// Open, and waiting for work.
+    pub idle: u64,
+}
+
 #[derive(Debug)]
 struct Connections {
     writer: DatabaseConnection,
@@ -96,6 +107,22 @@ impl Database {
     pub async fn execute_schema_change(&self, sql: &str) -> Result<()> {
         self.connections.writer.execute_unprepared(sql).await?;
         Ok(())
+    }
+
+    /// Its pools, for metrics.
+    pub fn pools(&self) -> [Pool; 2] {
+        let pool = |name, connection: &DatabaseConnection| {
+            let (size, idle) = if self.is_postgres() {
+                let pool = connection.get_postgres_connection_pool();
+                (pool.size(), pool.num_idle())
+            } else {
+                let pool = connection.get_sqlite_connection_pool();
+                (pool.size(), pool.num_idle())
+            };
+            let idle = idle as u64;
+            Pool { name, busy: u64::from(size).saturating_sub(idle), idle }
+        };
+        [pool("writers", &self.connections.writer), pool("readers", &self.connections.reader)]
     }
 
     /// Answers when the database does.

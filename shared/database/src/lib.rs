@@ -12,7 +12,7 @@ mod transaction;
 mod write;
 
 pub use batcher::{Batcher, BatcherOptions, Overloaded};
-pub use connect::{Database, DatabaseOptions};
+pub use connect::{Database, DatabaseOptions, Pool};
 pub use error::{CommitUnknown, Error};
 pub use retry::{Attempt, MAX_TRIES, Retryable};
 pub use scope::{TenantEntity, TenantSet};

@@ -1,11 +1,17 @@
 //! Taking events from the bus in batches and applying each exactly once in effect.
 
-use std::{collections::HashMap, marker::PhantomData, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    marker::PhantomData,
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use qm_clock::SharedClock;
 use qm_database::{Database, MAX_TRIES, Retryable as _, TenantSet, Tx};
 use qm_proto::events::Event;
+use qm_telemetry::metrics::Metrics;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{Span, debug, error, info, info_span, warn};
@@ -87,6 +93,9 @@ pub(crate) trait Consumer: Send + Sync {
 
 pub(crate) struct TypedConsumer<P, H> {
     pub(crate) spec: ConsumerSpec,
+    /// The command that it carries out, for metrics.
+    pub(crate) verb: String,
+    pub(crate) metrics: Option<Metrics>,
     pub(crate) database: Database,
     pub(crate) bus: SharedBus,
     pub(crate) clock: SharedClock,
@@ -281,6 +290,7 @@ impl<P: Payload, H: Handler<P>> TypedConsumer<P, H> {
         {
             Ok(()) => {
                 error!(consumer = %self.spec.name, event = %delivery.message.id, problem, "event set aside as a dead letter");
+                self.count("dead", 1);
                 settlement.done.push(delivery.token);
             }
             Err(error) => {
@@ -313,7 +323,21 @@ impl<P: Payload, H: Handler<P>> TypedConsumer<P, H> {
             self.handler.apply(&tx, &fresh, prepared).await?;
         }
         tx.commit().await?;
+        self.count("done", fresh.len());
+        self.count("duplicate", events.len() - fresh.len());
+        if let Some(metrics) = &self.metrics {
+            let mut by_type: BTreeMap<&str, u64> = BTreeMap::new();
+            fresh.iter().for_each(|event| *by_type.entry(&event.event_type).or_default() += 1);
+            by_type.into_iter().for_each(|(kind, n)| metrics.count_events(kind.to_owned(), "applied", n));
+        }
         Ok(())
+    }
+
+    /// `n` events were commands with this outcome.
+    fn count(&self, outcome: &'static str, n: usize) {
+        if let Some(metrics) = self.metrics.as_ref().filter(|_| n > 0) {
+            metrics.count_commands(self.verb.clone(), outcome, n as u64);
+        }
     }
 
     fn read(&self, delivery: Delivery) -> Result<Taken<P>, Box<(Delivery, String)>> {

@@ -6,6 +6,7 @@ mod dead_letters;
 mod envelope;
 mod error;
 mod event;
+mod gauges;
 mod inbox;
 mod maintenance;
 mod messaging;

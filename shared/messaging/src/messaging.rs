@@ -17,7 +17,7 @@ use crate::{
     DeadLetter, Envelope, Handler, Outbox, Payload,
     bus::{BusError, ConsumerSpec, SharedBus},
     consumer::{Consumer, TypedConsumer, announce},
-    dead_letters,
+    dead_letters, gauges,
     maintenance::Maintenance,
     relay::Relay,
     table::outbox,
@@ -111,6 +111,7 @@ pub struct MessagingBuilder {
     options: MessagingOptions,
     outbox: Outbox,
     written: Arc<Notify>,
+    metrics: Option<Metrics>,
     consumers: Vec<Arc<dyn Consumer>>,
 }
 
@@ -129,6 +130,7 @@ pub struct Messaging {
     clock: SharedClock,
     options: MessagingOptions,
     relay: Option<Relay>,
+    metrics: Option<Metrics>,
     consumers: Vec<Arc<dyn Consumer>>,
 }
 
@@ -154,13 +156,15 @@ impl MessagingBuilder {
         let owner = Uuid::from_bytes(owner);
         let written = Arc::new(Notify::new());
         let outbox = Outbox::new(owner, clock.clone(), ids, written.clone());
-        Self { service, owner, database, bus, clock, options, outbox, written, consumers: Vec::new() }
+        let consumers = Vec::new();
+        Self { service, owner, database, bus, clock, options, outbox, written, metrics: None, consumers }
     }
 
-    /// Counts the service's events in `metrics` as they are committed. Before [`outbox`](Self::outbox) is asked for.
+    /// Counts and shows in `metrics` what happens to events. Before [`outbox`](Self::outbox) is asked for and consumers
+    /// are added.
     #[must_use]
     pub fn metrics(self, metrics: Metrics) -> Self {
-        Self { outbox: self.outbox.counting(metrics), ..self }
+        Self { outbox: self.outbox.counting(metrics.clone()), metrics: Some(metrics), ..self }
     }
 
     /// Where the service's commands leave their events.
@@ -195,6 +199,8 @@ impl MessagingBuilder {
         announce(&spec);
         self.consumers.push(Arc::new(TypedConsumer {
             spec,
+            verb: verb.to_owned(),
+            metrics: self.metrics.clone(),
             database: self.database.clone(),
             bus: self.bus.clone(),
             clock: self.clock.clone(),
@@ -222,6 +228,7 @@ impl MessagingBuilder {
             clock: self.clock,
             options: self.options,
             relay,
+            metrics: self.metrics,
             consumers: self.consumers,
         }
     }
@@ -236,6 +243,14 @@ impl Messaging {
                 name: consumer.spec().name.clone(),
                 stage: Stage::Consumers,
                 run: Box::new(move |shutdown| consumer.run(shutdown)),
+            });
+        }
+        if let Some(metrics) = self.metrics.clone() {
+            let messaging = self.clone();
+            tasks.push(Task {
+                name: format!("{}-gauges", self.service),
+                stage: Stage::Maintenance,
+                run: Box::new(move |shutdown| Box::pin(gauges::show(messaging, metrics, shutdown))),
             });
         }
         if let Some(relay) = self.relay.clone() {
@@ -281,26 +296,37 @@ impl Messaging {
     pub async fn backlog(&self) -> Result<Backlog> {
         let tx = self.database.read_system().await?;
         let outbox = tx.find::<outbox::Entity>().count(tx.conn()).await?;
-        let oldest =
-            tx.find::<outbox::Entity>().order_by_asc(outbox::Column::WrittenAt).one(tx.conn()).await?;
         let dead_letters = dead_letters::count(&tx).await?;
         drop(tx);
-        let outbox_oldest = oldest
-            .and_then(|row| self.clock.now().signed_duration_since(row.written_at).to_std().ok())
-            .unwrap_or_default();
-        let unconsumed = self
-            .unconsumed()
+        let outbox_oldest = self.outbox_age().await?;
+        let lags = self
+            .lags()
             .await
             .map_err(|error| Error::Unavailable(sea_orm::DbErr::Custom(format!("the bus: {error}"))))?;
+        let unconsumed = lags.into_iter().map(|(_, pending)| pending).sum();
         Ok(Backlog { outbox, outbox_oldest, unconsumed, dead_letters })
     }
 
-    async fn unconsumed(&self) -> Result<u64, BusError> {
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Age of the oldest event that the bus has not acknowledged; zero for an empty outbox.
+    pub(crate) async fn outbox_age(&self) -> Result<Duration> {
+        let tx = self.database.read_system().await?;
+        let oldest =
+            tx.find::<outbox::Entity>().order_by_asc(outbox::Column::WrittenAt).one(tx.conn()).await?;
+        let age = oldest.map(|row| self.clock.now().signed_duration_since(row.written_at));
+        Ok(age.and_then(|age| age.to_std().ok()).unwrap_or_default())
+    }
+
+    /// Events on the bus that each of the service's consumers has not settled.
+    pub(crate) async fn lags(&self) -> Result<Vec<(String, u64)>, BusError> {
         let mut streams: Vec<&str> =
             self.consumers.iter().map(|consumer| consumer.spec().stream.as_str()).collect();
         streams.sort_unstable();
         streams.dedup();
-        let mut pending = 0;
+        let mut lags = Vec::with_capacity(self.consumers.len());
         for stream in streams {
             let state = match self.bus.stream_state(stream).await {
                 Ok(state) => state,
@@ -309,13 +335,9 @@ impl Messaging {
                 Err(error) => return Err(error),
             };
             let is_ours = |name: &str| self.consumers.iter().any(|consumer| consumer.spec().name == name);
-            pending += state
-                .consumers
-                .iter()
-                .filter(|consumer| is_ours(&consumer.name))
-                .map(|consumer| consumer.pending)
-                .sum::<u64>();
+            let ours = state.consumers.into_iter().filter(|consumer| is_ours(&consumer.name));
+            lags.extend(ours.map(|consumer| (consumer.name, consumer.pending)));
         }
-        Ok(pending)
+        Ok(lags)
     }
 }

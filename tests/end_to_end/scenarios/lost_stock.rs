@@ -59,7 +59,9 @@ pub(crate) async fn a_short_pick_while_a_recall_is_on_its_way_cancels_all_units_
 
 /// The work done when the count is told, the step held meanwhile, the work done before it is released, and the units that
 /// are left in the end at both locations.
-const COUNTS: &[(&[&str], (&str, &str), &[&str], [i64; 2])] = &[
+type Count = (&'static [&'static str], (&'static str, &'static str), &'static [&'static str], [i64; 2]);
+
+const COUNTS: &[Count] = &[
     // The break is told before the claim: three lost theirs, one did not.
     (&[], ("order", "inventory.reserved"), &[], [0, 2]),
     // The recall is there before the work.

@@ -52,6 +52,11 @@ async fn what_is_alive_is_shown_and_what_ends_is_counted() {
             r#"quartermaster_events_total{service="order",type="order.placed",outcome="committed"} 8"#,
             r#"quartermaster_events_total{service="order",type="order.completed",outcome="committed"} 1"#,
             r#"quartermaster_events_total{service="order",type="order.cancelled",outcome="committed"} 1"#,
+            r#"quartermaster_events_total{service="order",type="inventory.reserved",outcome="applied"} 2"#,
+            r#"quartermaster_commands_total{service="order",command="record-reserved",outcome="done"} 2"#,
+            r#"quartermaster_consumer_lag_events{service="order",consumer="order-record-reserved"} 0"#,
+            r#"quartermaster_outbox_age_seconds{service="order"} 0.0"#,
+            r#"quartermaster_pool_connections{service="order",pool="writers",state="busy"} 0"#,
         ];
         until_shown(&world, &lines).await;
         world.stop().await;
