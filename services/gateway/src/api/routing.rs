@@ -35,12 +35,11 @@ pub struct TariffBand {
     /// Zone number, growing with distance where distance makes the zone.
     pub zone: i32,
     /// Great-circle miles up to which the zone reaches; 0, or left out, for a zone of regions.
-    #[serde(default)]
-    pub max_miles: i32,
+    pub max_miles: Option<i32>,
     /// At most 100 destination regions, ISO 3166-2 such as `US-AK`. The band prices them whatever the distance, and no band
     /// of miles does. Left out for a zone of miles.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub regions: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regions: Option<Vec<String>>,
     /// Price of a parcel, minor units.
     pub base_minor: i64,
     /// Price of a pound on top, millionths of the major unit.
@@ -127,11 +126,11 @@ pub async fn put_tariff(
     let bands = asked.bands.into_iter().map(|band| proto::TariffBand {
         service_level: band.service_level,
         zone: band.zone,
-        max_miles: band.max_miles,
+        max_miles: band.max_miles.unwrap_or_default(),
         base_minor: band.base_minor,
         per_pound_micros: band.per_pound_micros,
         transit_days: band.transit_days,
-        regions: band.regions,
+        regions: band.regions.unwrap_or_default(),
     });
     let request = proto::PutTariffRequest { bands: bands.collect() };
     let stored = services.routing().put_tariff(caller.ask(request)).await?.into_inner();
@@ -145,11 +144,11 @@ pub async fn read_tariff(caller: Caller<may::RoutingRead>, services: Data<Servic
     let bands = found.bands.into_iter().map(|band| TariffBand {
         service_level: band.service_level,
         zone: band.zone,
-        max_miles: band.max_miles,
+        max_miles: Some(band.max_miles),
         base_minor: band.base_minor,
         per_pound_micros: band.per_pound_micros,
         transit_days: band.transit_days,
-        regions: band.regions,
+        regions: Some(band.regions).filter(|regions| !regions.is_empty()),
     });
     answer(StatusCode::OK, &Tariff { version: found.version, bands: bands.collect() })
 }

@@ -204,15 +204,22 @@ impl World {
     async fn wait_for_item(&mut self) {
         let deadline = tokio::time::Instant::now() + DEADLINE;
         for tenant in [self.tenant, self.other_tenant] {
-            while self.try_place(tenant, "", &new_order(1)).await.is_err() {
-                assert!(tokio::time::Instant::now() < deadline, "the item never became known");
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+            let placed = loop {
+                match self.try_place(tenant, "", &new_order(1)).await {
+                    Ok((order, _)) => break order,
+                    Err(problem) => {
+                        assert!(
+                            tokio::time::Instant::now() < deadline,
+                            "the item never became known: {problem}"
+                        );
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                }
+            };
+            // Those orders are nobody's business.
+            let _: order::Placed = self.hear(&placed.id).await;
+            let _: order::SourcingRequested = self.hear(&placed.id).await;
         }
-        // Those orders are nobody's business.
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        self.hear_all().await;
-        self.backlog.clear();
     }
 
     /// Places one order; the refusal's field and code if it is refused.

@@ -43,9 +43,25 @@ impl World {
         });
         if let Message::Rejected(attempt) | Message::Unfillable(attempt, _) = message {
             events.extend(decide(&mut self.order, |step| look_again(step, *attempt, arrivals)));
+            events.extend(self.serve());
         }
         self.others.react(&self.order, &events, dice);
         self.told.push(message.clone());
+        events
+    }
+
+    /// Wakes units for what is to wake somebody, as a job does it.
+    fn serve(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        for (item, arrived) in &mut self.arrivals {
+            let Some(latest) = arrived.latest else { continue };
+            events.extend(decide(&mut self.order, |step| {
+                let woken = wake(step, *item, arrived.unserved, latest);
+                arrived.serve(woken);
+                woken.to_string()
+            }));
+            arrived.keep();
+        }
         events
     }
 
@@ -65,7 +81,7 @@ impl World {
                 let item = order.lines[0].item;
                 let arrived = arrivals.entry(item).or_default();
                 arrived.arrive(2, now());
-                let woken = wake(step, item, 2, arrived.latest.unwrap());
+                let woken = wake(step, item, arrived.unserved, arrived.latest.unwrap());
                 arrived.serve(woken);
                 arrived.keep();
                 woken.to_string()
