@@ -27,7 +27,7 @@ use crate::{
 
 /// Drive a running Quartermaster through its public API and measure what comes of it
 ///
-/// The system must be one that `scripts/up` started, with a tenant that has no orders yet. Prints a table and writes the
+/// The system must be one that `scripts/up` started, with a tenant that has no orders yet and for which `--load` was run. Prints a table and writes the
 /// same as JSON.
 #[derive(Debug, Parser)]
 struct Args {
@@ -41,7 +41,7 @@ struct Args {
     #[arg(long, value_name = "DIR", default_value = ".run")]
     run: PathBuf,
     /// The dataset
-    #[arg(long, value_name = "DIR", default_value = "tests/data")]
+    #[arg(long, value_name = "DIR", default_value = "services/quartermaster/data/sample")]
     dataset: PathBuf,
     /// Which orders
     #[arg(long, value_enum, default_value_t = Shape::Short)]
@@ -58,6 +58,9 @@ struct Args {
     /// Keep-alive connections to the gateway
     #[arg(long, value_name = "N", default_value_t = 128)]
     connections: usize,
+    /// Load locations, catalogue and stock, and end: measure when they have reached every service
+    #[arg(long)]
+    load: bool,
     /// Leave the floors out
     #[arg(long)]
     no_floors: bool,
@@ -90,15 +93,19 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<bool, BuildError> {
-    let processes = Processes::of_run(&args.run)?;
     let dataset = Dataset::from_dir(&args.dataset)?;
+    let api = shop::Api::new(&args.url, &args.key)?;
+    if args.load {
+        let loaded = shop::load(&api, &dataset, SCALE, &ProgressBar::hidden()).await?;
+        eprintln!(
+            "{} items, {} locations, {} rows of stock",
+            loaded.items, loaded.locations, loaded.stock_rows
+        );
+        return Ok(true);
+    }
+    let processes = Processes::of_run(&args.run)?;
     let bodies = OrderBodies::read(&dataset, args.shape)?;
     let gateway = Gateway::new(&args.url, &args.key)?;
-    let api = shop::Api::new(&args.url, &args.key)?;
-    eprintln!("loading locations, catalogue and stock");
-    let loaded = shop::load(&api, &dataset, SCALE, &ProgressBar::hidden()).await?;
-    eprintln!("{} items, {} locations, {} rows of stock", loaded.items, loaded.locations, loaded.stock_rows);
-
     let mut report = Report::new(args.shape, &bodies);
     let plan = Plan { rate: args.rate, seconds: args.seconds, step_seconds: args.step_seconds };
     let mut scenario = EndToEnd::new(gateway, api, bodies, processes, args.connections);
