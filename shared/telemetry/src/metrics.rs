@@ -98,7 +98,7 @@ impl Metrics {
         self.standard.requests.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
-    /// `n` commands of one name had one outcome, such as `done` or a refusal's code.
+    /// `n` commands of one name had one outcome: `done`, `duplicate` (the event had been applied before) or `dead`.
     pub fn count_commands(
         &self,
         command: impl Into<Cow<'static, str>>,
@@ -110,9 +110,8 @@ impl Metrics {
         self.standard.commands.get_or_create(&labels).inc_by(n);
     }
 
-    /// `n` events of one type had one outcome, such as `committed` (with the change that it tells),
-    /// `applied`, `duplicate` or `dead`. Only known types:
-    /// what strangers send is counted under one name.
+    /// `n` events of one type had one outcome: `committed` with the change that it tells, or `applied` by a consumer. Types
+    /// are of the contracts, so they are few.
     pub fn count_events(
         &self,
         event_type: impl Into<Cow<'static, str>>,

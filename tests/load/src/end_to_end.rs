@@ -138,7 +138,7 @@ impl EndToEnd {
         let ended = Instant::now();
         is_over.store(true, Ordering::Relaxed);
         let followed = following.await?;
-        let left = self.drain().await?;
+        let left = self.drain(ended).await?;
         let drained_after = ended.elapsed();
         let cpu = self.processes.usage()?.since(&before);
         self.sent += outcome.sent;
@@ -166,13 +166,12 @@ impl EndToEnd {
         Ok(measured)
     }
 
-    /// Waits until no order is left that has not reached fulfilment. Returns how many are.
-    async fn drain(&self) -> Result<i64, BuildError> {
-        let started = Instant::now();
+    /// Waits until no order is left that has not reached fulfilment, a minute from `ended` on at most. Returns how many are.
+    async fn drain(&self, ended: Instant) -> Result<i64, BuildError> {
         loop {
             let summary = self.api.get("/v1/summary").await?;
             let placed = summary["orders"]["placed"].as_i64().unwrap_or(0);
-            if placed == 0 || started.elapsed() > DRAIN {
+            if placed == 0 || ended.elapsed() > DRAIN {
                 return Ok(placed);
             }
             tokio::time::sleep(Duration::from_millis(250)).await;

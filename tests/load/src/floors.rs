@@ -51,10 +51,10 @@ pub struct Floors {
 
 impl Floors {
     /// Measures on the server that the environment names, with what `orders` orders left in the services' databases.
-    pub fn measure(orders: &usize) -> Result<Self, BuildError> {
+    pub fn measure(orders: usize) -> Result<Self, BuildError> {
         let server = Server::of_environment()?;
         let (one_by_one, clients) = server.one_by_one()?;
-        let (set_wise, rows_per_order) = server.set_wise(*orders)?;
+        let (set_wise, rows_per_order) = server.set_wise(orders)?;
         Ok(Self { one_by_one, clients, set_wise, rows_per_order })
     }
 }

@@ -111,7 +111,7 @@ async fn run(args: Args) -> Result<bool, BuildError> {
     let mut scenario = EndToEnd::new(gateway, api, bodies, processes, args.connections);
     scenario.measure(&plan, &mut report).await?;
     if !args.no_floors {
-        report.floors = Some(Floors::measure(&scenario.orders_placed())?);
+        report.floors = Some(Floors::measure(scenario.orders_placed())?);
     }
     println!("{report}");
     if let Some(path) = args.json {
