@@ -47,7 +47,17 @@ impl Auditor for Audit {
             }
         })
         .await?;
-        Ok(vec![units, capacity])
+        let mut days = LawReport::new(
+            "capacity_days",
+            "law 7: the counter of a location's day is the number of claims that stand on it",
+        );
+        store::each_day(&self.database, tenant, |(_, location, date), counted, standing| {
+            days.check(counted == standing, || {
+                format!("{location} counts {counted} claims on {date}, and {standing} stand")
+            });
+        })
+        .await?;
+        Ok(vec![units, capacity, days])
     }
 
     async fn list_facts(&self, set: &str, _: &str, _: usize) -> Result<Vec<Fact>, AuditError> {

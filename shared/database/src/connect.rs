@@ -15,6 +15,24 @@ pub(crate) const APP_ROLE: &str = "quartermaster_app";
 /// The role for outbox, inbox, timers and audits; sees all tenants by explicit policies.
 pub(crate) const SYSTEM_ROLE: &str = "quartermaster_system";
 
+/// How PostgreSQL plans our statements: once for each connection, and always by an index.
+///
+/// There are few texts and each is planned for all its values alike, since a plan costs as much as carrying it out. Such a
+/// plan is kept; made while a table was small it would read all of it, and go on to when it has grown, until statistics
+/// are next gathered. So reading a whole table, and the joins that would need it, count as the last resort. That makes
+/// their cost look like that of a long analysis, for which code would be compiled: not here.
+const PLANNING: [(&str, &str); 5] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+];
+/// One moment for all statements of a transaction that reads, so that no answer mixes two revisions. As the session's
+/// default it costs no round trip.
+const ONE_MOMENT: &[(&str, &str)] =
+    &[("default_transaction_isolation", "repeatable read"), ("default_transaction_read_only", "on")];
+
 /// How to connect.
 #[derive(Debug, Clone)]
 pub struct DatabaseOptions {
@@ -109,6 +127,10 @@ impl Database {
         Ok(())
     }
 
+    pub(crate) fn writer(&self) -> &DatabaseConnection {
+        &self.connections.writer
+    }
+
     /// Its pools, for metrics.
     pub fn pools(&self) -> [Pool; 2] {
         let pool = |name, connection: &DatabaseConnection| {
@@ -172,15 +194,9 @@ async fn open_postgres(url: &str, options: &DatabaseOptions) -> Result<Connectio
             .record_stmt_in_spans(false)
             // A round trip per transaction; a dead connection shows itself as Unavailable, which callers retry.
             .test_before_acquire(false);
-        if is_reader {
-            // One moment for all statements of a transaction, so that no answer mixes two revisions. As the session's
-            // default it costs no round trip.
-            let defaults = [
-                ("default_transaction_isolation", "repeatable read"),
-                ("default_transaction_read_only", "on"),
-            ];
-            connect.map_sqlx_postgres_opts(move |postgres| postgres.options(defaults));
-        }
+        connect.map_sqlx_postgres_opts(move |postgres| {
+            postgres.options(PLANNING).options(if is_reader { ONE_MOMENT } else { &[] }.iter().copied())
+        });
         sea_orm::Database::connect(connect)
     };
     let readers = (options.max_connections / 2).max(1);

@@ -1,11 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod arrays;
 mod batcher;
 mod connect;
 mod error;
+mod keys;
 mod retry;
 pub mod schema;
 mod scope;
+mod statistics;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -14,9 +17,10 @@ mod write;
 pub use batcher::{Batcher, BatcherOptions, Overloaded};
 pub use connect::{Database, DatabaseOptions, Pool};
 pub use error::{CommitUnknown, Error};
+pub use keys::keys;
 pub use retry::{Attempt, MAX_TRIES, Retryable};
 pub use scope::{TenantEntity, TenantSet};
-pub use transaction::{Tx, keys};
+pub use transaction::Tx;
 
 /// What operations of this crate return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

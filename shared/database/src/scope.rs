@@ -30,6 +30,11 @@ impl TenantSet {
         self.0.iter().copied()
     }
 
+    /// The tenant, when there is just one.
+    pub(crate) fn only(&self) -> Option<TenantId> {
+        self.0.first().copied().filter(|_| self.0.len() == 1)
+    }
+
     /// True when there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

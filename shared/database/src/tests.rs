@@ -17,6 +17,8 @@ use crate::{
     Batcher, BatcherOptions, Database, DatabaseOptions, Error, Overloaded, TenantEntity, TenantSet, schema,
 };
 
+mod sets;
+
 mod thing {
     use super::*;
 
@@ -82,6 +84,15 @@ impl MigrationTrait for Tables {
             "CREATE TABLE link (tenant_id {uuid} NOT NULL, thing_id {uuid} NOT NULL, PRIMARY KEY (tenant_id, thing_id))"
         );
         manager.get_connection().execute_unprepared(&sql).await?;
+        let (time, bytes) = if uuid == "uuid" { ("timestamptz", "bytea") } else { ("text", "blob") };
+        let sql = format!(
+            "CREATE TABLE sample (tenant_id {uuid} NOT NULL, sample_id {uuid} NOT NULL, name text NOT NULL, \
+             amount bigint NOT NULL, flag boolean, small integer, ratio double precision, note text, bytes {bytes}, \
+             day date, at {time}, other {uuid}, PRIMARY KEY (tenant_id, sample_id)); \
+             CREATE INDEX sample_name ON sample (tenant_id, name)"
+        );
+        manager.get_connection().execute_unprepared(&sql).await?;
+        schema::protect_tenant_table(manager, "sample").await?;
         schema::protect_tenant_table(manager, "thing").await?;
         schema::protect_tenant_table(manager, "link").await?;
         schema::protect_append_only_table(manager, "diary").await

@@ -2,19 +2,19 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use qm_ids::{Id, TenantId};
+use qm_ids::TenantId;
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DatabaseBackend, DatabaseTransaction, ExprTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
-    sea_query::{Expr, SimpleExpr, Value, ValueTuple},
+    ColumnTrait as _, ConnectionTrait, DatabaseBackend, DatabaseTransaction, EntityTrait, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, Select,
+    sea_query::{SimpleExpr, Value},
 };
 use uuid::Uuid;
 
-use crate::{CommitUnknown, Error, Result, TenantEntity, scope::Scope};
-
-/// Keys in one `IN (…)` list. PostgreSQL plans a list of rows as a tree of conditions, which some ten thousand overflow;
-/// SQLite allows 32,766 binds.
-pub(crate) const KEYS_PER_STATEMENT: usize = 1_000;
+use crate::{
+    CommitUnknown, Error, Result, TenantEntity,
+    keys::{self, TUPLES_PER_STATEMENT, pair},
+    scope::Scope,
+};
 
 type Hook = Box<dyn FnOnce() + Send>;
 
@@ -61,9 +61,81 @@ impl Tx {
     /// Selects rows of the transaction's tenants. The only way that services select.
     pub fn find<E: TenantEntity>(&self) -> Select<E> {
         match &self.scope {
-            Scope::Tenants(tenants) => E::find().filter(E::tenant_column().is_in(tenants.iter())),
+            Scope::Tenants(tenants) => E::find().filter(match tenants.only() {
+                // The plain form, so that an index on tenant and more gives its order.
+                Some(tenant) => E::tenant_column().eq(tenant),
+                None => self.is_one_of::<E, 1>(
+                    [E::tenant_column()],
+                    tenants.iter().map(|tenant| [Value::from(tenant.as_uuid())]),
+                ),
+            }),
             Scope::System => E::find(),
         }
+    }
+
+    /// `(columns…) IN (tuples…)`, for summaries and audits: what a request or an event waits for is better served by
+    /// [`find_tuples`](Self::find_tuples).
+    pub fn is_one_of<E: EntityTrait, const N: usize>(
+        &self,
+        columns: [E::Column; N],
+        tuples: impl IntoIterator<Item = [Value; N]>,
+    ) -> SimpleExpr {
+        keys::is_one_of::<E, N>(self.backend(), columns, tuples)
+    }
+
+    /// `(tenant, column) IN (pairs…)`, for the same.
+    pub fn is_one_of_pairs<E: TenantEntity>(
+        &self,
+        column: E::Column,
+        pairs: &[(TenantId, Uuid)],
+    ) -> SimpleExpr {
+        self.is_one_of::<E, 2>([E::tenant_column(), column], pairs.iter().map(pair))
+    }
+
+    /// The rows with these tuples in these columns, which an index must begin with, narrowed as asked. With the tenant among
+    /// them each row matches its own tenant, also in a batch that mixes them. Order is not defined.
+    pub async fn find_tuples<E: TenantEntity, const N: usize>(
+        &self,
+        columns: [E::Column; N],
+        tuples: &[[Value; N]],
+        narrow: impl Fn(Select<E>) -> Select<E>,
+    ) -> Result<Vec<E::Model>> {
+        let mut rows = Vec::with_capacity(tuples.len());
+        for chunk in tuples.chunks(TUPLES_PER_STATEMENT) {
+            let select = narrow(self.find::<E>());
+            let tuples = chunk.iter().cloned();
+            rows.extend(if self.backend() == DatabaseBackend::Postgres {
+                let lookup = keys::lookup::<E, N>(select, columns, tuples);
+                E::find().from_raw_sql(lookup).all(&self.inner).await?
+            } else {
+                select.filter(self.is_one_of::<E, N>(columns, tuples)).all(&self.inner).await?
+            });
+        }
+        Ok(rows)
+    }
+
+    /// The rows of a tenant with these names in a column of text, which an index on tenant and column must begin with.
+    pub async fn find_names<E: TenantEntity>(
+        &self,
+        column: E::Column,
+        tenant: TenantId,
+        names: &[&str],
+    ) -> Result<Vec<E::Model>> {
+        let tuples: Vec<_> =
+            names.iter().map(|name| [Value::from(tenant.as_uuid()), Value::from(*name)]).collect();
+        self.find_tuples::<E, 2>([E::tenant_column(), column], &tuples, |select| select).await
+    }
+
+    /// The rows with these (tenant, `column`) pairs, which an index must begin with, narrowed as asked. Order is not
+    /// defined.
+    pub async fn find_pairs<E: TenantEntity>(
+        &self,
+        column: E::Column,
+        pairs: &[(TenantId, Uuid)],
+        narrow: impl Fn(Select<E>) -> Select<E>,
+    ) -> Result<Vec<E::Model>> {
+        let tuples: Vec<_> = pairs.iter().map(pair).collect();
+        self.find_tuples::<E, 2>([E::tenant_column(), column], &tuples, narrow).await
     }
 
     /// The rows with these (tenant, key) pairs, in that order of keys. Rows that do not exist are left out.
@@ -88,17 +160,14 @@ impl Tx {
         let mut keys = keys.to_vec();
         keys.sort_unstable();
         keys.dedup();
-        let mut rows = Vec::with_capacity(keys.len());
-        for chunk in keys.chunks(KEYS_PER_STATEMENT) {
-            let select = self
-                .find::<E>()
-                .filter(is_one_of::<E>(chunk))
-                .order_by_asc(E::tenant_column())
-                .order_by_asc(E::key_column());
-            let select = if lock { select.lock_exclusive() } else { select };
-            rows.extend(select.all(&self.inner).await?);
-        }
-        Ok(rows)
+        self.find_pairs::<E>(E::key_column(), &keys, |select| {
+            // Where each key is looked up by itself, their order is that of the rows and of the locks.
+            if self.backend() == DatabaseBackend::Postgres {
+                return if lock { select.lock_exclusive() } else { select };
+            }
+            select.order_by_asc(E::tenant_column()).order_by_asc(E::key_column())
+        })
+        .await
     }
 
     /// Runs `hook` once the transaction is committed; never if it is not.
@@ -123,19 +192,4 @@ impl Tx {
         }
         Ok(())
     }
-}
-
-/// `(tenant, key) IN ((…), …)`: every row matches its own tenant, also in a batch that mixes them.
-pub(crate) fn is_one_of<E: TenantEntity>(keys: &[(TenantId, Uuid)]) -> SimpleExpr {
-    let columns = Expr::tuple([E::tenant_column().into_expr(), E::key_column().into_expr()]);
-    columns.in_tuples(
-        keys.iter().map(|(tenant, key)| {
-            ValueTuple::Two(Value::Uuid(Some(tenant.as_uuid())), Value::Uuid(Some(*key)))
-        }),
-    )
-}
-
-/// Turns typed ids into the keys that [`Tx::find_keys`] takes.
-pub fn keys<T: Id>(ids: impl IntoIterator<Item = (TenantId, T)>) -> Vec<(TenantId, Uuid)> {
-    ids.into_iter().map(|(tenant, id)| (tenant, id.as_uuid())).collect()
 }

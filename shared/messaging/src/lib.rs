@@ -7,6 +7,7 @@ mod envelope;
 mod error;
 mod event;
 mod gauges;
+mod handover;
 mod inbox;
 mod maintenance;
 mod messaging;

@@ -9,7 +9,6 @@ use qm_ids::IdGenerator;
 use qm_proto::events::{Event, stream_from, stream_of};
 use qm_telemetry::metrics::Metrics;
 use sea_orm::{PaginatorTrait as _, QueryOrder as _};
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -18,6 +17,7 @@ use crate::{
     bus::{BusError, ConsumerSpec, SharedBus},
     consumer::{Consumer, TypedConsumer, announce},
     dead_letters, gauges,
+    handover::Handover,
     maintenance::Maintenance,
     relay::Relay,
     table::outbox,
@@ -110,7 +110,7 @@ pub struct MessagingBuilder {
     clock: SharedClock,
     options: MessagingOptions,
     outbox: Outbox,
-    written: Arc<Notify>,
+    handover: Arc<Handover>,
     metrics: Option<Metrics>,
     consumers: Vec<Arc<dyn Consumer>>,
 }
@@ -154,10 +154,10 @@ impl MessagingBuilder {
         let mut owner = [0; 16];
         entropy.fill(&mut owner);
         let owner = Uuid::from_bytes(owner);
-        let written = Arc::new(Notify::new());
-        let outbox = Outbox::new(owner, clock.clone(), ids, written.clone());
+        let handover = Arc::new(Handover::default());
+        let outbox = Outbox::new(owner, clock.clone(), ids, handover.clone());
         let consumers = Vec::new();
-        Self { service, owner, database, bus, clock, options, outbox, written, metrics: None, consumers }
+        Self { service, owner, database, bus, clock, options, outbox, handover, metrics: None, consumers }
     }
 
     /// Counts and shows in `metrics` what happens to events. Before [`outbox`](Self::outbox) is asked for and consumers
@@ -219,7 +219,7 @@ impl MessagingBuilder {
             database: self.database.clone(),
             bus: self.bus.clone(),
             clock: self.clock.clone(),
-            written: self.written,
+            handover: self.handover,
         });
         Messaging {
             service: self.service,

@@ -6,10 +6,9 @@ use qm_clock::SharedClock;
 use qm_database::{Result, Tx};
 use qm_ids::IdGenerator;
 use qm_telemetry::metrics::Metrics;
-use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::{NewEvent, table::outbox};
+use crate::{NewEvent, handover::Handover, table::outbox};
 
 /// Where a service leaves its events.
 #[derive(Debug, Clone)]
@@ -17,14 +16,14 @@ pub struct Outbox {
     owner: Uuid,
     clock: SharedClock,
     ids: IdGenerator,
-    written: Arc<Notify>,
+    handover: Arc<Handover>,
     metrics: Option<Metrics>,
 }
 
 impl Outbox {
-    /// `owner` names this process among the replicas; `written` wakes its relay.
-    pub(crate) fn new(owner: Uuid, clock: SharedClock, ids: IdGenerator, written: Arc<Notify>) -> Self {
-        Self { owner, clock, ids, written, metrics: None }
+    /// `owner` names this process among the replicas; `handover` leads to its relay.
+    pub(crate) fn new(owner: Uuid, clock: SharedClock, ids: IdGenerator, handover: Arc<Handover>) -> Self {
+        Self { owner, clock, ids, handover, metrics: None }
     }
 
     /// The same, counting what it takes.
@@ -45,7 +44,7 @@ impl Outbox {
                 *counts.entry(event.event_type.clone()).or_default() += 1;
             }
         }
-        let rows = events
+        let rows: Vec<outbox::Model> = events
             .into_iter()
             .map(|event| outbox::Model {
                 tenant_id: event.tenant,
@@ -59,10 +58,10 @@ impl Outbox {
                 written_at,
             })
             .collect();
-        tx.insert_many::<outbox::Entity>(rows).await?;
-        let (written, metrics) = (self.written.clone(), self.metrics.clone());
+        tx.insert_many::<outbox::Entity>(rows.clone()).await?;
+        let (handover, metrics) = (self.handover.clone(), self.metrics.clone());
         tx.after_commit(move || {
-            written.notify_one();
+            handover.give(rows);
             if let Some(metrics) = metrics {
                 for (event_type, count) in counts {
                     metrics.count_events(event_type, "committed", count);

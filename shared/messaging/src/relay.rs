@@ -14,7 +14,7 @@ use sea_orm::{
     QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, Query},
 };
-use tokio::{sync::Notify, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -22,13 +22,15 @@ use uuid::Uuid;
 use crate::{
     Envelope, HandleError,
     bus::{Message, SharedBus},
+    handover::{Handover, Taken},
     table::{history, outbox},
 };
 
-/// Events read and published at a time.
-const BATCH: u64 = 512;
-/// How often the outbox is looked at without being woken: rows of processes that died have nobody to wake us.
-const POLL: Duration = Duration::from_millis(500);
+/// Events published at a time.
+const BATCH: usize = 512;
+/// Age at which a row of ours that was not handed over is read from the outbox: its commit may have stood without our
+/// being told. Longer than a row that was handed over stays there.
+const UNTOLD_AGE_SECONDS: i64 = 2;
 /// Age at which a row of another process is taken over. Longer than a healthy process takes to publish, so that two do
 /// not publish the same; if they do, consumers notice.
 const TAKEOVER_AGE_SECONDS: i64 = 5;
@@ -37,7 +39,7 @@ const LOOK_FOR_LEFT: Duration = Duration::from_secs(1);
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
-/// When rows of other processes were looked for.
+/// When rows that nobody handed over were looked for.
 #[derive(Debug, Default)]
 struct LeftBehind {
     looked_at: Option<Instant>,
@@ -64,7 +66,7 @@ pub(crate) struct Relay {
     pub(crate) database: Database,
     pub(crate) bus: SharedBus,
     pub(crate) clock: SharedClock,
-    pub(crate) written: Arc<Notify>,
+    pub(crate) handover: Arc<Handover>,
 }
 
 impl Relay {
@@ -74,6 +76,11 @@ impl Relay {
         let mut failing = false;
         let mut left_behind = LeftBehind::default();
         loop {
+            let is_last = shutdown.is_cancelled();
+            if is_last {
+                // Nobody will look later.
+                self.handover.leave_some();
+            }
             match self.drain(&mut left_behind).await {
                 Ok(published) => {
                     if failing {
@@ -88,14 +95,15 @@ impl Relay {
                     }
                     failing = true;
                     backoff = (backoff * 2).min(MAX_BACKOFF);
+                    self.handover.leave_some();
                 }
             }
-            if shutdown.is_cancelled() {
+            if is_last {
                 return;
             }
-            let pause = if failing { backoff } else { POLL };
+            let pause = if failing { backoff } else { LOOK_FOR_LEFT };
             tokio::select! {
-                () = self.written.notified(), if !failing => {}
+                () = self.handover.arrived(), if !failing => {}
                 () = tokio::time::sleep(pause) => {}
                 // One more round, for what the last transactions wrote.
                 () = shutdown.cancelled() => {}
@@ -105,17 +113,26 @@ impl Relay {
 
     /// Publishes everything that is ours, and now and then what was left behind. Returns how many events that was.
     async fn drain(&self, left_behind: &mut LeftBehind) -> Result<usize, HandleError> {
+        let mut published = 0;
+        let mut read_all = false;
         if left_behind.is_due() {
             self.take_over().await?;
+            read_all = self.has_untold().await?;
         }
-        let mut published = 0;
         loop {
-            let count = self.publish_batch().await?;
-            published += count;
-            if count < BATCH as usize {
-                return Ok(published);
+            let Taken { events, left_some } = self.handover.take(BATCH);
+            read_all |= left_some;
+            if events.is_empty() {
+                break;
             }
+            published += self.publish(events).await?;
         }
+        while read_all {
+            let events = self.read().await?;
+            read_all = events.len() == BATCH;
+            published += self.publish(events).await?;
+        }
+        Ok(published)
     }
 
     /// Makes rows of processes that died ours.
@@ -142,20 +159,30 @@ impl Relay {
             .to_owned();
         let taken = tx.conn().execute(&take).await?.rows_affected();
         tx.commit().await?;
+        self.handover.leave_some();
         info!(service = self.source, taken, "took over events of a process that left them");
         Ok(())
     }
 
-    async fn publish_batch(&self) -> Result<usize, HandleError> {
+    /// Whether the outbox holds events of ours that should have been handed over and published by now.
+    async fn has_untold(&self) -> Result<bool, HandleError> {
+        let told_by = self.clock.now() - TimeDelta::seconds(UNTOLD_AGE_SECONDS);
         let tx = self.database.read_system().await?;
-        let rows = tx
+        let select = tx
             .find::<outbox::Entity>()
             .filter(outbox::Column::Owner.eq(self.owner))
-            .order_by_asc(outbox::Column::EventId)
-            .limit(BATCH)
-            .all(tx.conn())
-            .await?;
-        drop(tx);
+            .filter(outbox::Column::WrittenAt.lt(told_by));
+        Ok(!select.limit(1).all(tx.conn()).await?.is_empty())
+    }
+
+    /// The oldest events of ours that the outbox holds.
+    async fn read(&self) -> Result<Vec<outbox::Model>, HandleError> {
+        let tx = self.database.read_system().await?;
+        let select = tx.find::<outbox::Entity>().filter(outbox::Column::Owner.eq(self.owner));
+        Ok(select.order_by_asc(outbox::Column::EventId).limit(BATCH as u64).all(tx.conn()).await?)
+    }
+
+    async fn publish(&self, rows: Vec<outbox::Model>) -> Result<usize, HandleError> {
         if rows.is_empty() {
             return Ok(0);
         }
@@ -224,7 +251,7 @@ impl Relay {
             let rows = history::Entity::find()
                 .filter(history::Entity::key_column().gt(after))
                 .order_by_asc(history::Column::EventId)
-                .limit(BATCH)
+                .limit(BATCH as u64)
                 .all(tx.conn())
                 .await?;
             drop(tx);
@@ -309,8 +336,8 @@ mod tests {
             bus::StreamSpec { name: stream.name.to_owned(), subjects, max_bytes: 4 << 20, replicas: 1 };
         bus.declare_stream(&spec).await.unwrap();
         let owner = Uuid::from_u128(1);
-        let written = Arc::default();
-        let relay = Relay { source: "order", owner, stream, database, bus, clock: clock.clone(), written };
+        let handover = Arc::default();
+        let relay = Relay { source: "order", owner, stream, database, bus, clock: clock.clone(), handover };
         let mut left = LeftBehind::default();
 
         write(&relay, &ids, clock.now()).await;

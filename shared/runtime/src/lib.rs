@@ -13,6 +13,7 @@ mod program;
 mod readiness;
 mod server;
 mod service;
+mod statistics;
 mod worker;
 
 pub use command::{CommandError, query_failed};
@@ -22,4 +23,5 @@ pub use peers::Peers;
 pub use program::{bus_answers, cancelled_by_signal, database_answers, main, open_database, with_causes};
 pub use readiness::ReadinessCheck;
 pub use service::{Assembly, BuildError, Deps, ServiceDefinition};
+pub use statistics::statistics;
 pub use worker::{Stage, Worker, WorkerEnded, WorkerOutcome};

@@ -15,6 +15,7 @@ use crate::{
     config::{
         COMMON_DEFAULTS, ConfigError, DatabaseConfig, HostConfig, Loader, ServiceConfig as _, variable_prefix,
     },
+    statistics,
 };
 
 /// Runs a service as a program of its own, until SIGTERM or SIGINT.
@@ -121,7 +122,8 @@ async fn serve<S: ServiceDefinition>(config: S::Config) -> Result<(), BuildError
     let entropy: SharedEntropy = Arc::new(SystemEntropy);
     let ids = IdGenerator::new(Arc::clone(&clock), Arc::clone(&entropy));
     let deps = Deps { clock, ids, entropy, database, bus, peers, metrics };
-    let assembly = S::build(config, deps).await?;
+    let database = deps.database.clone();
+    let assembly = S::build(config, deps).await?.worker(statistics(database));
     Ok(host.run([assembly], shutdown).await?)
 }
 

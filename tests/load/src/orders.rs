@@ -1,5 +1,7 @@
 //! The orders that are placed: real lines, encoded once, so that the generator has nothing to do but to send them.
 
+use std::collections::HashSet;
+
 use bytes::{Bytes, BytesMut};
 use chrono::{TimeDelta, Utc};
 use clap::ValueEnum;
@@ -34,13 +36,25 @@ pub struct OrderBodies {
 }
 
 impl OrderBodies {
-    /// Reads the whole stream of a dataset.
+    /// Reads the whole stream of a dataset, without lines of items that are out of stock where they
+    /// could come from.
     pub fn read(dataset: &Dataset, shape: Shape) -> Result<Self, BuildError> {
         let (mut parts, mut lines) = (Vec::new(), 0);
+        // Stock is scaled so that it does not run out, which does not help where there is none.
+        let mut in_stock = HashSet::new();
+        for row in dataset.stock()? {
+            let row = row?;
+            if row.on_hand > 0 {
+                in_stock.insert((Some(row.location_code), row.sku.clone()));
+                in_stock.insert((None, row.sku));
+            }
+        }
         let mut lengths = SHORT.into_iter().cycle();
         for order in dataset.all_orders()? {
             let mut order = order?;
             let mut rest = std::mem::take(&mut order.lines);
+            // One that is collected can only be served there.
+            rest.retain(|line| in_stock.contains(&(order.pickup_node.clone(), line.sku.clone())));
             while !rest.is_empty() {
                 let length = match shape {
                     Shape::Real => rest.len(),

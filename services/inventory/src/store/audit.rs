@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use qm_database::{Database, Result, TenantEntity, Tx};
 use qm_ids::{ReservationId, TenantId, Uuid};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _,
+    ColumnTrait as _, IdenStatic as _, ConnectionTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _,
-    sea_query::{Cond, Expr, ValueTuple},
+    sea_query::{Cond, Expr},
 };
 
 use super::entity::{movement, reservation, reservation_leg, stock, stock_hold};
-use crate::domain::{State, StockKey};
+use crate::domain::StockKey;
 
 /// Stock rows read at a time.
 const BATCH: u64 = 500;
@@ -26,11 +26,9 @@ async fn sums<E: TenantEntity>(
     filter: Cond,
     keys: &[(TenantId, Uuid)],
 ) -> Result<Sums> {
-    let pair = Expr::tuple([E::tenant_column().into_expr(), id.into_expr()]);
-    let pairs = keys.iter().map(|(tenant, key)| ValueTuple::Two(tenant.as_uuid().into(), (*key).into()));
     let mut select = tx
         .find::<E>()
-        .filter(pair.in_tuples(pairs))
+        .filter(tx.is_one_of_pairs::<E>(id, keys))
         .filter(filter)
         .select_only()
         .column(E::tenant_column())
@@ -139,7 +137,7 @@ pub async fn check_claims(
         let tx = database.read_system().await?;
         let rows = stock_after(&tx, tenant, after).await?;
         let keys: Vec<StockKey> = rows.iter().map(|row| (row.tenant_id, row.stock_id)).collect();
-        let is_live = Cond::all().add(Column::OpenUnits.gt(0)).add(Column::Stocked.eq(true));
+        let is_live = Cond::all().add(Expr::cust("open_units > 0")).add(Column::Stocked.eq(true));
         let open =
             sums::<reservation_leg::Entity>(&tx, Column::StockId, &[Column::OpenUnits], is_live, &keys)
                 .await?;
@@ -173,7 +171,7 @@ pub async fn check_live(
     let mut after: Option<(TenantId, ReservationId)> = None;
     loop {
         let tx = database.read_system().await?;
-        let mut select = tx.find::<reservation::Entity>().filter(Column::State.eq(State::Live.word()));
+        let mut select = tx.find::<reservation::Entity>().filter(Expr::cust("state = 'live'"));
         if let Some(tenant) = tenant {
             select = select.filter(Column::TenantId.eq(tenant));
         }
@@ -257,7 +255,7 @@ async fn legs(
     let mut size = limit.max(1);
     loop {
         let tx = database.read_system().await?;
-        let mut select = tx.find::<reservation_leg::Entity>().filter(column.gt(0));
+        let mut select = tx.find::<reservation_leg::Entity>().filter(Expr::cust(format!("{} > 0", column.as_str())));
         if let Some((tenant, reservation)) = start(after) {
             // From the reservation of the last key on: what of it was told already is dropped below.
             let same =

@@ -4,21 +4,13 @@ use std::collections::HashMap;
 
 use qm_database::{Error, Result, Tx, keys};
 use qm_ids::{ItemId, LocationId, TenantId};
-use sea_orm::{ColumnTrait as _, QueryFilter as _};
 
 use super::entity::{item, location};
 
 /// Items by sku.
 pub async fn items_by_sku(tx: &Tx, tenant: TenantId, skus: &[&str]) -> Result<HashMap<String, item::Model>> {
-    let mut rows = HashMap::new();
-    for chunk in skus.chunks(1_000) {
-        let select = tx
-            .find::<item::Entity>()
-            .filter(item::Column::TenantId.eq(tenant))
-            .filter(item::Column::Sku.is_in(chunk.iter().copied()));
-        rows.extend(select.all(tx.conn()).await?.into_iter().map(|row| (row.sku.clone(), row)));
-    }
-    Ok(rows)
+    let rows = tx.find_names::<item::Entity>(item::Column::Sku, tenant, skus).await?;
+    Ok(rows.into_iter().map(|row| (row.sku.clone(), row)).collect())
 }
 
 /// Items by sku, locked.
@@ -50,15 +42,8 @@ pub async fn locations_by_code(
     tenant: TenantId,
     codes: &[&str],
 ) -> Result<HashMap<String, location::Model>> {
-    let mut rows = HashMap::new();
-    for chunk in codes.chunks(1_000) {
-        let select = tx
-            .find::<location::Entity>()
-            .filter(location::Column::TenantId.eq(tenant))
-            .filter(location::Column::Code.is_in(chunk.iter().copied()));
-        rows.extend(select.all(tx.conn()).await?.into_iter().map(|row| (row.code.clone(), row)));
-    }
-    Ok(rows)
+    let rows = tx.find_names::<location::Entity>(location::Column::Code, tenant, codes).await?;
+    Ok(rows.into_iter().map(|row| (row.code.clone(), row)).collect())
 }
 
 /// Locations by code, locked.

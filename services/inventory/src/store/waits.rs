@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use qm_database::{Error, Result, Tx};
 use qm_ids::{ItemId, LineId, OrderId, TenantId, Uuid};
-use sea_orm::{ColumnTrait as _, QueryFilter as _};
+use sea_orm::{QueryFilter as _, sea_query::Expr};
 
 use super::{
     books::find_pairs,
@@ -75,7 +75,7 @@ pub async fn note(tx: &Tx, notes: &[Note]) -> Result<BTreeSet<ItemKey>> {
 pub async fn items_that_wait(tx: &Tx, items: &BTreeSet<ItemKey>) -> Result<BTreeSet<ItemKey>> {
     let items = items.iter().map(|(tenant, item)| (*tenant, item.as_uuid())).collect();
     let waits =
-        find_pairs::<Entity>(tx, Column::ItemId, &items, |select| select.filter(Column::Quantity.gt(0)));
+        find_pairs::<Entity>(tx, Column::ItemId, &items, |select| select.filter(Expr::cust("quantity > 0")));
     Ok(waits.await?.into_iter().map(|row| (row.tenant_id, row.item_id)).collect())
 }
 

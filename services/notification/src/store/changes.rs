@@ -61,11 +61,10 @@ pub async fn bounds(database: &Database, tenant: TenantId) -> Result<(i64, i64)>
 
 /// The changes at these positions.
 pub async fn at(tx: &Tx, tenant: TenantId, positions: &[i64]) -> Result<Vec<change::Model>> {
-    let select = tx
-        .find::<change::Entity>()
-        .filter(change::Column::TenantId.eq(tenant))
-        .filter(change::Column::Position.is_in(positions.iter().copied()));
-    Ok(select.all(tx.conn()).await?)
+    let columns = [change::Column::TenantId, change::Column::Position];
+    let tuples: Vec<_> =
+        positions.iter().map(|position| [tenant.as_uuid().into(), (*position).into()]).collect();
+    tx.find_tuples::<change::Entity, 2>(columns, &tuples, |select| select).await
 }
 
 /// How many changes a rule turns into a mail.

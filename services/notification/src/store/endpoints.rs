@@ -5,7 +5,7 @@ use qm_database::{Database, Result, TenantSet, Tx};
 use qm_ids::{DeliveryId, EndpointId, TenantId};
 use sea_orm::{
     ColumnTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    sea_query::{Cond, LockBehavior, LockType},
+    sea_query::{Cond, Expr, LockBehavior, LockType},
 };
 
 use super::entity::{delivery, endpoint};
@@ -61,7 +61,7 @@ pub async fn claim(
     let tx = database.begin_system().await?;
     let rows = tx
         .find::<delivery::Entity>()
-        .filter(delivery::Column::Status.eq("pending"))
+        .filter(is_pending())
         .filter(delivery::Column::DueAt.lte(now))
         .order_by_asc(delivery::Column::DueAt)
         .order_by_asc(delivery::Column::Position)
@@ -85,7 +85,7 @@ pub async fn lock_waiting(tx: &Tx, tenant: TenantId, id: EndpointId) -> Result<V
         .find::<delivery::Entity>()
         .filter(delivery::Column::TenantId.eq(tenant))
         .filter(delivery::Column::EndpointId.eq(id))
-        .filter(delivery::Column::Status.eq("pending"));
+        .filter(is_pending());
     Ok(select.lock_exclusive().all(tx.conn()).await?)
 }
 
@@ -118,7 +118,7 @@ pub async fn next_due(database: &Database) -> Result<Option<DateTime<Utc>>> {
     let tx = database.read_system().await?;
     let row = tx
         .find::<delivery::Entity>()
-        .filter(delivery::Column::Status.eq("pending"))
+        .filter(is_pending())
         .order_by_asc(delivery::Column::DueAt)
         .one(tx.conn())
         .await?;
@@ -136,7 +136,12 @@ pub async fn count_due(tx: &Tx, now: DateTime<Utc>) -> Result<u64> {
     let is_due = delivery::Column::DueAt.lte(now);
     let select = tx
         .find::<delivery::Entity>()
-        .filter(delivery::Column::Status.eq("pending"))
-        .filter(Cond::any().add(is_due).add(delivery::Column::IsClaimed.eq(true)));
+        .filter(is_pending())
+        .filter(Cond::any().add(is_due).add(Expr::cust("is_claimed")));
     Ok(select.count(tx.conn()).await?)
+}
+
+/// A constant, and no bound value, so that the partial indexes are known to hold all of it.
+fn is_pending() -> Expr {
+    Expr::cust("status = 'pending'")
 }

@@ -5,7 +5,7 @@ use qm_database::{Database, Result, TenantSet, Tx};
 use qm_ids::{MessageId, OrderId, TenantId};
 use sea_orm::{
     ColumnTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    sea_query::Cond,
+    sea_query::{Cond, Expr},
 };
 
 use super::entity::message::{Column, Entity, Model};
@@ -26,7 +26,7 @@ pub async fn claim(
     let tx = database.begin_system().await?;
     let rows = tx
         .find::<Entity>()
-        .filter(Column::Status.eq("pending"))
+        .filter(is_pending())
         .filter(Column::DueAt.lte(now))
         .order_by_asc(Column::DueAt)
         .limit(limit)
@@ -55,7 +55,7 @@ pub async fn next_due(database: &Database) -> Result<Option<DateTime<Utc>>> {
     let tx = database.read_system().await?;
     let row = tx
         .find::<Entity>()
-        .filter(Column::Status.eq("pending"))
+        .filter(is_pending())
         .order_by_asc(Column::DueAt)
         .one(tx.conn())
         .await?;
@@ -95,7 +95,12 @@ pub async fn count(tx: &Tx, tenant: Option<TenantId>, status: Option<&str>) -> R
 
 /// How many mails are due now or being sent.
 pub async fn count_due(tx: &Tx, now: DateTime<Utc>) -> Result<u64> {
-    let is_due_or_claimed = Cond::any().add(Column::DueAt.lte(now)).add(Column::IsClaimed.eq(true));
-    let select = tx.find::<Entity>().filter(Column::Status.eq("pending")).filter(is_due_or_claimed);
+    let is_due_or_claimed = Cond::any().add(Column::DueAt.lte(now)).add(Expr::cust("is_claimed"));
+    let select = tx.find::<Entity>().filter(is_pending()).filter(is_due_or_claimed);
     Ok(select.count(tx.conn()).await?)
+}
+
+/// A constant, and no bound value, so that the partial indexes are known to hold all of it.
+fn is_pending() -> Expr {
+    Expr::cust("status = 'pending'")
 }

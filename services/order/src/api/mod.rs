@@ -3,6 +3,7 @@
 mod act;
 mod convert;
 mod cursor;
+mod known;
 mod parse;
 mod placing;
 

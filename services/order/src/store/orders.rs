@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use qm_database::{Database, Result, TenantSet, Tx, keys};
 use qm_ids::{OrderId, TenantId};
 use sea_orm::{
-    ColumnTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    sea_query::{Cond, Expr, ValueTuple},
+    ColumnTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    sea_query::Cond,
 };
 
 use super::{
@@ -209,12 +209,12 @@ pub async fn known_externals(
     if wanted.is_empty() {
         return Ok(HashSet::new());
     }
-    let columns = [Column::TenantId, Column::Channel, Column::ExternalId].map(|column| column.into_expr());
-    let tuples = wanted.iter().map(|(tenant, channel, id)| {
-        ValueTuple::Three(tenant.as_uuid().into(), (*channel).into(), (*id).into())
-    });
-    let select = tx.find::<order::Entity>().filter(Expr::tuple(columns).in_tuples(tuples));
-    let rows = select.all(tx.conn()).await?;
+    let tuples: Vec<_> = wanted
+        .iter()
+        .map(|(tenant, channel, id)| [tenant.as_uuid().into(), (*id).into(), (*channel).into()])
+        .collect();
+    let columns = [Column::TenantId, Column::ExternalId, Column::Channel];
+    let rows = tx.find_tuples::<order::Entity, 3>(columns, &tuples, |select| select).await?;
     Ok(rows
         .into_iter()
         .map(|row| (row.tenant_id, row.channel, row.external_id.unwrap_or_default()))

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use qm_database::{Result, Tx, keys};
 use qm_ids::TenantId;
-use sea_orm::{ColumnTrait as _, QueryFilter as _};
 
 use super::entity::{item, location};
 
@@ -13,11 +12,8 @@ pub use location::Model as LocationRow;
 
 /// Items by sku.
 pub async fn items_by_sku(tx: &Tx, tenant: TenantId, skus: &[&str]) -> Result<HashMap<String, ItemRow>> {
-    let select = tx
-        .find::<item::Entity>()
-        .filter(item::Column::TenantId.eq(tenant))
-        .filter(item::Column::Sku.is_in(skus.iter().copied()));
-    Ok(select.all(tx.conn()).await?.into_iter().map(|row| (row.sku.clone(), row)).collect())
+    let rows = tx.find_names::<item::Entity>(item::Column::Sku, tenant, skus).await?;
+    Ok(rows.into_iter().map(|row| (row.sku.clone(), row)).collect())
 }
 
 /// Locations by code.
@@ -26,11 +22,8 @@ pub async fn locations_by_code(
     tenant: TenantId,
     codes: &[&str],
 ) -> Result<HashMap<String, LocationRow>> {
-    let select = tx
-        .find::<location::Entity>()
-        .filter(location::Column::TenantId.eq(tenant))
-        .filter(location::Column::Code.is_in(codes.iter().copied()));
-    Ok(select.all(tx.conn()).await?.into_iter().map(|row| (row.code.clone(), row)).collect())
+    let rows = tx.find_names::<location::Entity>(location::Column::Code, tenant, codes).await?;
+    Ok(rows.into_iter().map(|row| (row.code.clone(), row)).collect())
 }
 
 /// Writes items that are newer than what is known.

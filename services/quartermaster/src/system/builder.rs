@@ -7,7 +7,7 @@ use qm_messaging::bus::SharedBus;
 use qm_runtime::{
     Assembly, BuildError, Deps, Peers, ServiceDefinition, bus_answers,
     config::{HostConfig, ServiceConfig as _},
-    database_answers,
+    database_answers, statistics,
     grpc::{GrpcChannel, LateBinding, ServedRoutes},
     open_database,
 };
@@ -73,6 +73,7 @@ impl Builder {
         let deps = self.deps::<S>(&host).await?;
         let database = deps.database.clone();
         let assembly = Box::pin(S::build(config, deps)).await?;
+        let assembly = assembly.worker(statistics(database.clone()));
         self.take(assembly.ready_when(database_answers(database)), &host);
         Ok(())
     }

@@ -15,7 +15,7 @@ use crate::{
     domain::{ItemFacts, Plan, Planned, Request, Tariff, TenantWorld, plan_batch},
     events::emit,
     inventory::Available,
-    store::{self, Announcement, Key},
+    store::{self, Announcement, Key, LocationRow},
 };
 
 /// An attempt that was asked for.
@@ -133,7 +133,7 @@ async fn items<'r>(tx: &Tx, requests: impl Iterator<Item = &'r Request>) -> Resu
     Ok(items)
 }
 
-/// What the plans of each tenant's orders are made from. Locations whose days are limited are locked.
+/// What the plans of each tenant's orders are made from. Nobody else gives days away until the transaction ends.
 async fn worlds(
     context: &Context,
     tx: &Tx,
@@ -153,22 +153,20 @@ async fn worlds(
             world.tariff_version = stored.version;
         }
     }
-    let mut rows: BTreeMap<_, _> =
-        store::locations(tx).await?.into_iter().map(|row| ((row.tenant_id, row.location_id), row)).collect();
-    let unlocked: Vec<_> = rows.values().cloned().collect();
-    let mut limited = BTreeSet::new();
-    for row in store::lock_limited(tx, &unlocked).await? {
-        limited.insert((row.tenant_id, row.location_id));
-        rows.insert((row.tenant_id, row.location_id), row);
-    }
-    for row in rows.values() {
+    let rows = store::locations(tx).await?;
+    let is_limited = |row: &&LocationRow| row.active && row.capacity_per_day > 0;
+    let limited: BTreeSet<_> =
+        rows.iter().filter(is_limited).map(|row| (row.tenant_id, row.location_id)).collect();
+    // Batches of tenants without such a location do not wait for each other.
+    store::lock_planning(tx, &limited.iter().map(|(tenant, _)| *tenant).collect()).await?;
+    for row in &rows {
         if let Some(world) = worlds.get_mut(&row.tenant_id) {
             world.locations.push(store::location(row)?);
         }
     }
     // No zone is more than a day behind UTC.
     let from = now.date_naive() - Days::new(1);
-    for (tenant, location, date, count) in store::claimed(tx, &limited, from).await? {
+    for ((tenant, location, date), count) in store::claimed(tx, &limited, from).await? {
         if let Some(world) = worlds.get_mut(&tenant) {
             world.capacity.add(location, date, u32::try_from(count).unwrap_or(u32::MAX));
         }

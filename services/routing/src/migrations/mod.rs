@@ -1,6 +1,7 @@
 //! The schema's history. Append only.
 
 mod m0001_routing;
+mod m0002_capacity_days;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -12,6 +13,7 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         let mut migrations = qm_messaging::migrations::migrations();
         migrations.push(Box::new(m0001_routing::Migration));
+        migrations.push(Box::new(m0002_capacity_days::Migration));
         migrations
     }
 }

@@ -10,12 +10,12 @@ mod replicas;
 mod tariffs;
 
 pub use audit::each_plan;
-pub use capacity::claimed;
+pub use capacity::{claimed, each_day, lock_planning};
 pub use convert::{item_facts, location, tariff};
 pub use entity::{
     announcement::Model as Announcement, item::Model as ItemRow, location::Model as LocationRow,
 };
 pub use lists::{Listed, Summary, plans_of, summary};
 pub use plans::{Key, announcements, insert, lock_many, save};
-pub use replicas::{items, locations, lock_limited, put_items, put_locations};
+pub use replicas::{items, locations, put_items, put_locations};
 pub use tariffs::{Band, StoredTariff, put_tariff, tariffs};

@@ -6,6 +6,7 @@ use qm_database::{Error, Result, Tx, keys};
 use qm_ids::{PlanId, TenantId};
 
 use super::{
+    capacity::{self, Day},
     convert,
     entity::{announcement, capacity_claim, plan},
 };
@@ -57,6 +58,7 @@ pub async fn insert(tx: &Tx, announcements: Vec<announcement::Model>) -> Result<
 /// plan, one starts over and then finds the other's.
 pub async fn save(tx: &Tx, before: &BTreeMap<Key, Plan>, after: &BTreeMap<Key, Plan>) -> Result<()> {
     let (mut new, mut changed, mut claims) = (Vec::new(), Vec::new(), Vec::new());
+    let mut days: BTreeMap<Day, i64> = BTreeMap::new();
     for (key, plan) in after {
         let (row, claim_rows) = (convert::plan_row(plan)?, convert::claim_rows(plan)?);
         match before.get(key) {
@@ -65,6 +67,11 @@ pub async fn save(tx: &Tx, before: &BTreeMap<Key, Plan>, after: &BTreeMap<Key, P
             Some(_) => {}
         }
         let known = before.get(key).map(convert::claim_rows).transpose()?.unwrap_or_default();
+        for (rows, change) in [(&claim_rows, 1), (&known, -1)] {
+            for row in rows.iter().filter(|row| row.ended_at.is_none()) {
+                *days.entry((row.tenant_id, row.location_id, row.ship_date)).or_default() += change;
+            }
+        }
         claims.extend(claim_rows.into_iter().filter(|row| !known.contains(row)));
     }
     match tx.insert_many::<plan::Entity>(new).await {
@@ -72,5 +79,6 @@ pub async fn save(tx: &Tx, before: &BTreeMap<Key, Plan>, after: &BTreeMap<Key, P
         inserted => inserted?,
     }
     tx.upsert_many::<plan::Entity>(changed).await?;
-    tx.upsert_many::<capacity_claim::Entity>(claims).await
+    tx.upsert_many::<capacity_claim::Entity>(claims).await?;
+    capacity::count(tx, days).await
 }

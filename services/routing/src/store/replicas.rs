@@ -20,14 +20,6 @@ pub async fn locations(tx: &Tx) -> Result<Vec<location::Model>> {
     Ok(tx.find::<location::Entity>().all(tx.conn()).await?)
 }
 
-/// Locks those of `rows` whose days are limited, in key order: whoever holds them alone gives their days away. A location
-/// without a limit is not locked, so that batches which use only such do not wait for each other.
-pub async fn lock_limited(tx: &Tx, rows: &[location::Model]) -> Result<Vec<location::Model>> {
-    let limited = rows.iter().filter(|row| row.active && row.capacity_per_day > 0);
-    let wanted = keys(limited.map(|row| (row.tenant_id, row.location_id)));
-    tx.find_keys_for_update::<location::Entity>(&wanted).await
-}
-
 /// Writes items that are newer than what is known.
 pub async fn put_items(tx: &Tx, rows: Vec<item::Model>) -> Result<()> {
     let rows = newest(rows, |row| (row.tenant_id, row.item_id), |row| row.version);

@@ -121,7 +121,7 @@ async fn issued(tx: &Tx, after: &str, limit: u64) -> Result<Vec<(String, i64)>> 
     let mut select = tx.find::<fulfilment_line::Entity>().select_only().columns(key);
     select = select
         .column_as(Expr::col(Column::Issued).sum().cast_as("bigint"), "quantity")
-        .filter(Column::Issued.gt(0));
+        .filter(Expr::cust("issued > 0"));
     if let [tenant, reservation, line, location] = after.split('/').collect::<Vec<_>>()[..]
         && let (Ok(tenant), Ok(reservation), Ok(line), Ok(location)) = (
             tenant.parse::<TenantId>(),
@@ -150,7 +150,7 @@ async fn delivered(tx: &Tx, after: &str, limit: u64) -> Result<Vec<(String, i64)
     let mut select = tx.find::<fulfilment_line::Entity>().select_only().columns(key);
     select = select
         .column_as(Expr::col(Column::Delivered).sum().cast_as("bigint"), "quantity")
-        .filter(Column::Delivered.gt(0));
+        .filter(Expr::cust("delivered > 0"));
     if let [tenant, order, line] = after.split('/').collect::<Vec<_>>()[..]
         && let (Ok(tenant), Ok(order), Ok(line)) =
             (tenant.parse::<TenantId>(), order.parse::<OrderId>(), line.parse::<LineId>())

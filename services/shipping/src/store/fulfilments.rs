@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use qm_database::{Database, Result, Tx, keys};
 use qm_ids::{FulfilmentId, ShipmentId, TenantId};
-use sea_orm::{ColumnTrait as _, ExprTrait as _, QueryFilter as _, sea_query::Expr};
 
 use super::{
     convert::{self, Rows},
@@ -92,17 +91,7 @@ pub(super) async fn assemble(tx: &Tx, rows: Vec<fulfilment::Model>) -> Result<BT
 /// Rows of the shipments of fulfilments.
 pub(super) async fn shipments_of(tx: &Tx, of: &[Key]) -> Result<Vec<shipment::Model>> {
     use shipment::Column;
-    let mut rows = Vec::new();
-    // As many as one list of keys may name.
-    for chunk in of.chunks(1_000) {
-        let columns = [Column::TenantId, Column::FulfilmentId].map(|column| column.into_expr());
-        let wanted = chunk.iter().map(|(tenant, id)| {
-            sea_orm::sea_query::ValueTuple::Two(tenant.as_uuid().into(), id.as_uuid().into())
-        });
-        let select = tx.find::<shipment::Entity>().filter(Expr::tuple(columns).in_tuples(wanted));
-        rows.extend(select.all(tx.conn()).await?);
-    }
-    Ok(rows)
+    tx.find_pairs::<shipment::Entity>(Column::FulfilmentId, &keys(of.iter().copied()), |select| select).await
 }
 
 /// Writes fulfilments after a change: what changed since `before`, each table at once.
@@ -161,12 +150,9 @@ pub async fn put_arrivals(tx: &Tx, rows: Vec<arrival::Model>) -> Result<()> {
 /// message names none. Nothing but keys leaves it, and what follows runs in those tenants' scope.
 pub async fn find_by_tracking(database: &Database, carrier: &str, numbers: &[&str]) -> Result<Vec<Found>> {
     let tx = database.read_system().await?;
-    let rows = tx
-        .find::<shipment::Entity>()
-        .filter(shipment::Column::Carrier.eq(carrier))
-        .filter(shipment::Column::TrackingNumber.is_in(numbers.iter().copied()))
-        .all(tx.conn())
-        .await?;
+    let columns = [shipment::Column::Carrier, shipment::Column::TrackingNumber];
+    let tuples: Vec<_> = numbers.iter().map(|number| [carrier.into(), (*number).into()]).collect();
+    let rows = tx.find_tuples::<shipment::Entity, 2>(columns, &tuples, |select| select).await?;
     Ok(rows
         .into_iter()
         .map(|row| Found {
