@@ -11,7 +11,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::arrays::{self, type_name};
+use crate::{
+    TenantEntity,
+    arrays::{self, type_name},
+};
 
 /// Tuples in one statement. SQLite allows 32,766 binds.
 pub(crate) const TUPLES_PER_STATEMENT: usize = 5_000;
@@ -119,6 +122,19 @@ fn transpose<const N: usize>(tuples: impl IntoIterator<Item = [Value; N]>) -> Ve
 /// A key as a tuple.
 pub(crate) fn pair((tenant, id): &(TenantId, Uuid)) -> [Value; 2] {
     [Value::from(tenant.as_uuid()), Value::from(*id)]
+}
+
+/// True of rows that come after this key in the order of tenant and `column`, as one comparison: an index on both begins
+/// there, where alternatives would make it read all that came before.
+pub fn comes_after<E: TenantEntity>(column: E::Column, (tenant, id): (TenantId, Uuid)) -> SimpleExpr {
+    Expr::tuple([E::tenant_column().into_expr(), column.into_expr()])
+        .gt(Expr::tuple([Expr::val(tenant.as_uuid()), Expr::val(id)]))
+}
+
+/// The same, with the key itself.
+pub fn comes_from<E: TenantEntity>(column: E::Column, (tenant, id): (TenantId, Uuid)) -> SimpleExpr {
+    Expr::tuple([E::tenant_column().into_expr(), column.into_expr()])
+        .gte(Expr::tuple([Expr::val(tenant.as_uuid()), Expr::val(id)]))
 }
 
 /// Turns typed ids into the keys that [`Tx::find_keys`](crate::Tx::find_keys) takes.

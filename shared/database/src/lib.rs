@@ -17,7 +17,7 @@ mod write;
 pub use batcher::{Batcher, BatcherOptions, Overloaded};
 pub use connect::{Database, DatabaseOptions, Pool};
 pub use error::{CommitUnknown, Error};
-pub use keys::keys;
+pub use keys::{comes_after, comes_from, keys};
 pub use retry::{Attempt, MAX_TRIES, Retryable};
 pub use scope::{TenantEntity, TenantSet};
 pub use transaction::Tx;

@@ -153,7 +153,8 @@ fn insert_arrays<E: TenantEntity>(
         if column.def().is_null() {
             // The driver's arrays hold no NULL: another one says where there is one.
             let missing: Vec<Value> = values.iter().map(|value| is_null(value).into()).collect();
-            let given = values.into_iter().map(|value| if is_null(&value) { value.dummy_value() } else { value });
+            let given =
+                values.into_iter().map(|value| if is_null(&value) { value.dummy_value() } else { value });
             let is_missing = format!("\"{}?\"", column.as_str());
             arrays.extend([array(given.collect()), array(missing)]);
             selected.push(format!("CASE WHEN {is_missing} THEN NULL ELSE {name} END"));
@@ -186,7 +187,8 @@ fn insert_arrays<E: TenantEntity>(
             let key = list(&key, |name| format!("\"{name}\""));
             let others = list(&others, |name| format!("\"{name}\" = excluded.\"{name}\""));
             // A row that is all key has nothing to replace.
-            let action = if others.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {others}") };
+            let action =
+                if others.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {others}") };
             let _ = write!(sql, " ON CONFLICT ({key}) DO {action}");
         }
         Existing::Add(column) => {
@@ -218,9 +220,7 @@ fn insert_list<E: TenantEntity>(
     insert.into_table(E::default().table_ref()).columns(columns.iter().copied());
     for row in rows {
         let values = columns.iter().map(|column| column.save_as(Expr::val(row.get(*column))));
-        insert
-            .values(values)
-            .map_err(|error| Error::Other(sea_orm::DbErr::Custom(error.to_string())))?;
+        insert.values(values).map_err(|error| Error::Other(sea_orm::DbErr::Custom(error.to_string())))?;
     }
     match existing {
         Existing::Refuse => {}

@@ -95,6 +95,8 @@ pub(crate) struct TypedConsumer<P, H> {
     pub(crate) spec: ConsumerSpec,
     /// The command that it carries out, for metrics.
     pub(crate) verb: String,
+    /// From the beginning of one batch to that of the next at least.
+    pub(crate) pace: Duration,
     pub(crate) metrics: Option<Metrics>,
     pub(crate) database: Database,
     pub(crate) bus: SharedBus,
@@ -178,6 +180,7 @@ impl<P: Payload, H: Handler<P>> TypedConsumer<P, H> {
             if deliveries.is_empty() {
                 continue;
             }
+            let began = Instant::now();
             let taken = deliveries.len();
             let settlement = self.handle(deliveries, failures).await;
             // Halved at once and grown slowly, so that what cannot be done in time is rarely begun.
@@ -196,6 +199,12 @@ impl<P: Payload, H: Handler<P>> TypedConsumer<P, H> {
             } else {
                 0
             };
+            if taken < size {
+                tokio::select! {
+                    () = tokio::time::sleep_until(began + self.pace) => {}
+                    () = shutdown.cancelled() => return Ok(()),
+                }
+            }
             if unavailable_for > 0 {
                 tokio::select! {
                     () = tokio::time::sleep(FIRST_BACKOFF * 2_u32.pow(unavailable_for)) => {}

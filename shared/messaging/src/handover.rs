@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{Notify, futures::Notified};
 
-use crate::table::outbox;
+use crate::table::history;
 
 /// Events that may wait here. Beyond that the relay finds them where they are safe, in the outbox.
 const MAX_WAITING: usize = 8_192;
@@ -18,7 +18,7 @@ pub(crate) struct Handover {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    events: Vec<outbox::Model>,
+    events: Vec<history::Model>,
     /// True when the outbox holds events that are not here.
     left_some: bool,
 }
@@ -26,14 +26,14 @@ struct Waiting {
 /// What the relay gets.
 pub(crate) struct Taken {
     /// At most as many as asked for.
-    pub(crate) events: Vec<outbox::Model>,
+    pub(crate) events: Vec<history::Model>,
     /// True when the outbox holds more than was, or will be, handed over.
     pub(crate) left_some: bool,
 }
 
 impl Handover {
     /// Hands events of a committed transaction over.
-    pub(crate) fn give(&self, events: Vec<outbox::Model>) {
+    pub(crate) fn give(&self, events: Vec<history::Model>) {
         let mut waiting = self.lock();
         if waiting.events.len() + events.len() > MAX_WAITING {
             waiting.left_some = true;
@@ -77,8 +77,8 @@ mod tests {
 
     use super::*;
 
-    fn events(n: u128) -> Vec<outbox::Model> {
-        let event = |id| outbox::Model {
+    fn events(n: u128) -> Vec<history::Model> {
+        let event = |id| history::Model {
             tenant_id: TenantId::from_uuid(Uuid::nil()),
             event_id: EventId::from_uuid(Uuid::from_u128(id)),
             event_type: "order.placed".to_owned(),
@@ -86,7 +86,6 @@ mod tests {
             occurred_at: DateTime::<Utc>::UNIX_EPOCH,
             trace: None,
             payload: Vec::new(),
-            owner: Uuid::nil(),
             written_at: DateTime::<Utc>::UNIX_EPOCH,
         };
         (0..n).map(event).collect()

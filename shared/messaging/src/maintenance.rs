@@ -6,7 +6,8 @@ use std::{collections::VecDeque, time::Duration};
 use chrono::{DateTime, Datelike as _, TimeDelta, TimeZone as _, Utc};
 use qm_database::{Database, Error};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _,
+    sea_query::OnConflict,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -16,7 +17,7 @@ use crate::{
     Envelope, HandleError,
     bus::{StreamSpec, StreamState},
     relay::Relay,
-    table::{history, inbox, stream_memory},
+    table::{history, inbox, outbox, stream_memory},
 };
 
 const ROUND: Duration = Duration::from_secs(30);
@@ -27,6 +28,8 @@ const FIRST_BACKOFF: Duration = Duration::from_secs(2);
 const KEEP_ON_STREAM: Duration = Duration::from_secs(300);
 /// What a stream that lost its tail may have lost before the last message that it still has: publishes are concurrent.
 const REPUBLISH_MARGIN_MINUTES: i64 = 5;
+/// Days to keep what must not be dropped yet.
+const NEVER: i64 = i64::MAX;
 /// Partitions are made this many days ahead.
 const DAYS_AHEAD: i64 = 2;
 
@@ -191,20 +194,30 @@ pub(crate) async fn look_after_tables(
     history_days: i64,
     inbox_days: i64,
 ) -> Result<(), Error> {
+    let oldest = first_id_at(now - TimeDelta::days(history_days));
+    // What the bus has been away from for so long must still reach it.
+    let is_published = is_published(database, oldest).await?;
     if database.is_postgres() {
+        let history_days = if is_published { history_days } else { NEVER };
         look_after_partitions(database, "event_history", now, history_days).await?;
         return look_after_partitions(database, "inbox", now, inbox_days).await;
     }
     let tx = database.begin_system().await?;
-    history::Entity::delete_many()
-        .filter(history::Column::EventId.lt(first_id_at(now - TimeDelta::days(history_days))))
-        .exec(tx.conn())
-        .await?;
+    if is_published {
+        history::Entity::delete_many().filter(history::Column::EventId.lt(oldest)).exec(tx.conn()).await?;
+    }
     inbox::Entity::delete_many()
         .filter(inbox::Column::EventId.lt(first_id_at(now - TimeDelta::days(inbox_days))))
         .exec(tx.conn())
         .await?;
     tx.commit().await
+}
+
+/// Whether every event before this one has been published.
+async fn is_published(database: &Database, before: Uuid) -> Result<bool, Error> {
+    let tx = database.read_system().await?;
+    let select = tx.find::<outbox::Entity>().filter(outbox::Column::EventId.lt(before)).limit(1);
+    Ok(select.all(tx.conn()).await?.is_empty())
 }
 
 async fn look_after_partitions(
@@ -229,6 +242,9 @@ async fn look_after_partitions(
              EXCEPTION WHEN check_violation OR duplicate_table OR unique_violation THEN NULL; END $$"
         );
         database.execute_schema_change(&sql).await?;
+    }
+    if keep_days == NEVER {
+        return Ok(());
     }
     // A window of days, so that a service that slept for a month still drops what it missed.
     for day in keep_days + 1..=keep_days + 60 {

@@ -8,7 +8,11 @@ use qm_ids::IdGenerator;
 use qm_telemetry::metrics::Metrics;
 use uuid::Uuid;
 
-use crate::{NewEvent, handover::Handover, table::outbox};
+use crate::{
+    NewEvent,
+    handover::Handover,
+    table::{history, outbox},
+};
 
 /// Where a service leaves its events.
 #[derive(Debug, Clone)]
@@ -31,7 +35,7 @@ impl Outbox {
         Self { metrics: Some(metrics), ..self }
     }
 
-    /// Writes events in `tx`, with one statement. Once it commits, they are published at once.
+    /// Writes events in `tx`. Once it commits, they are published at once.
     pub async fn append(&self, tx: &Tx, events: Vec<NewEvent>) -> Result<()> {
         if events.is_empty() {
             return Ok(());
@@ -44,9 +48,9 @@ impl Outbox {
                 *counts.entry(event.event_type.clone()).or_default() += 1;
             }
         }
-        let rows: Vec<outbox::Model> = events
+        let events: Vec<history::Model> = events
             .into_iter()
-            .map(|event| outbox::Model {
+            .map(|event| history::Model {
                 tenant_id: event.tenant,
                 event_id: self.ids.next(),
                 event_type: event.event_type,
@@ -54,14 +58,20 @@ impl Outbox {
                 occurred_at: event.occurred_at,
                 trace: event.trace.or_else(|| current.clone()),
                 payload: event.payload,
-                owner: self.owner,
                 written_at,
             })
             .collect();
-        tx.insert_many::<outbox::Entity>(rows.clone()).await?;
+        let unpublished = events.iter().map(|event| outbox::Model {
+            tenant_id: event.tenant_id,
+            event_id: event.event_id,
+            owner: self.owner,
+            written_at,
+        });
+        tx.insert_many::<outbox::Entity>(unpublished.collect()).await?;
+        tx.insert_many::<history::Entity>(events.clone()).await?;
         let (handover, metrics) = (self.handover.clone(), self.metrics.clone());
         tx.after_commit(move || {
-            handover.give(rows);
+            handover.give(events);
             if let Some(metrics) = metrics {
                 for (event_type, count) in counts {
                     metrics.count_events(event_type, "committed", count);

@@ -3,11 +3,12 @@
 //! No cursor: ids are taken before commit, so a cursor could pass a row that is not visible yet. A row that is present
 //! is unpublished, whatever its id.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use qm_clock::SharedClock;
 use qm_database::{Database, TenantEntity as _};
+use qm_ids::TenantId;
 use qm_proto::events::Stream;
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _,
@@ -16,7 +17,7 @@ use sea_orm::{
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use crate::{
@@ -36,6 +37,8 @@ const UNTOLD_AGE_SECONDS: i64 = 2;
 const TAKEOVER_AGE_SECONDS: i64 = 5;
 /// Between two looks for such rows. They are rare, and a look at every wake would cost a query per commit.
 const LOOK_FOR_LEFT: Duration = Duration::from_secs(1);
+/// The shortest time from one round to the next. Events that find the relay idle are published at once.
+const PACE: Duration = Duration::from_millis(10);
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
@@ -81,6 +84,7 @@ impl Relay {
                 // Nobody will look later.
                 self.handover.leave_some();
             }
+            let began = Instant::now();
             match self.drain(&mut left_behind).await {
                 Ok(published) => {
                     if failing {
@@ -100,6 +104,11 @@ impl Relay {
             }
             if is_last {
                 return;
+            }
+            // What is committed meanwhile is published together.
+            tokio::select! {
+                () = tokio::time::sleep_until(began + PACE) => {}
+                () = shutdown.cancelled() => {}
             }
             let pause = if failing { backoff } else { LOOK_FOR_LEFT };
             tokio::select! {
@@ -175,69 +184,76 @@ impl Relay {
         Ok(!select.limit(1).all(tx.conn()).await?.is_empty())
     }
 
-    /// The oldest events of ours that the outbox holds.
-    async fn read(&self) -> Result<Vec<outbox::Model>, HandleError> {
+    /// The oldest events of ours that the outbox names.
+    async fn read(&self) -> Result<Vec<history::Model>, HandleError> {
         let tx = self.database.read_system().await?;
-        let select = tx.find::<outbox::Entity>().filter(outbox::Column::Owner.eq(self.owner));
-        Ok(select.order_by_asc(outbox::Column::EventId).limit(BATCH as u64).all(tx.conn()).await?)
+        let unpublished = tx
+            .find::<outbox::Entity>()
+            .filter(outbox::Column::Owner.eq(self.owner))
+            .order_by_asc(outbox::Column::WrittenAt)
+            .order_by_asc(outbox::Column::EventId)
+            .limit(BATCH as u64)
+            .all(tx.conn())
+            .await?;
+        let keys: Vec<_> = unpublished.iter().map(|row| (row.tenant_id, row.event_id.as_uuid())).collect();
+        let mut events = tx.find_keys::<history::Entity>(&keys).await?;
+        drop(tx);
+        if events.len() < keys.len() {
+            // Nothing of the history is dropped while the outbox names it, so somebody else took it away.
+            let found: HashSet<_> =
+                events.iter().map(|event| (event.tenant_id, event.event_id.as_uuid())).collect();
+            let gone: Vec<_> = keys.into_iter().filter(|key| !found.contains(key)).collect();
+            error!(
+                service = self.source,
+                events = gone.len(),
+                "events are not in the history and cannot be published"
+            );
+            self.acknowledge(&gone).await?;
+        }
+        events.sort_by_key(|event| event.event_id);
+        Ok(events)
     }
 
-    async fn publish(&self, rows: Vec<outbox::Model>) -> Result<usize, HandleError> {
-        if rows.is_empty() {
+    async fn publish(&self, events: Vec<history::Model>) -> Result<usize, HandleError> {
+        if events.is_empty() {
             return Ok(0);
         }
-        let messages: Vec<Message> = rows.iter().map(|row| self.message(row)).collect();
+        let keys: Vec<_> = events.iter().map(|event| (event.tenant_id, event.event_id.as_uuid())).collect();
+        let messages: Vec<Message> = events.into_iter().map(|event| self.message(event)).collect();
         let results = self.bus.publish(&messages).await;
         let mut failure = None;
-        let mut acknowledged = Vec::with_capacity(rows.len());
-        for (row, result) in rows.into_iter().zip(results) {
+        let mut acknowledged = Vec::with_capacity(keys.len());
+        for (key, result) in keys.into_iter().zip(results) {
             match result {
-                Ok(_) => acknowledged.push(row),
+                Ok(_) => acknowledged.push(key),
                 Err(error) => failure = Some(error),
             }
         }
-        let count = acknowledged.len();
-        self.move_to_history(acknowledged).await?;
-        failure.map_or(Ok(count), |error| Err(HandleError::Unavailable(error.to_string())))
+        self.acknowledge(&acknowledged).await?;
+        failure.map_or(Ok(acknowledged.len()), |error| Err(HandleError::Unavailable(error.to_string())))
     }
 
-    /// Only after the acknowledgement: a crash before this publishes the rows twice, which consumers notice.
-    async fn move_to_history(&self, rows: Vec<outbox::Model>) -> Result<(), HandleError> {
-        if rows.is_empty() {
+    /// Only after the bus did: a crash before this publishes the events twice, which consumers notice.
+    async fn acknowledge(&self, keys: &[(TenantId, Uuid)]) -> Result<(), HandleError> {
+        if keys.is_empty() {
             return Ok(());
         }
-        let keys: Vec<_> = rows.iter().map(|row| (row.tenant_id, row.event_id.as_uuid())).collect();
-        let published_at = self.clock.now();
-        let rows = rows
-            .into_iter()
-            .map(|row| history::Model {
-                tenant_id: row.tenant_id,
-                event_id: row.event_id,
-                event_type: row.event_type,
-                aggregate_id: row.aggregate_id,
-                occurred_at: row.occurred_at,
-                trace: row.trace,
-                payload: row.payload,
-                published_at,
-            })
-            .collect();
         let tx = self.database.begin_system().await?;
-        tx.insert_ignore_many::<history::Entity>(rows).await?;
-        tx.delete_keys::<outbox::Entity>(&keys).await?;
+        tx.delete_keys::<outbox::Entity>(keys).await?;
         tx.commit().await?;
         Ok(())
     }
 
-    fn message(&self, row: &outbox::Model) -> Message {
+    fn message(&self, event: history::Model) -> Message {
         Envelope {
-            event_id: row.event_id,
-            tenant: row.tenant_id,
-            event_type: row.event_type.clone(),
+            event_id: event.event_id,
+            tenant: event.tenant_id,
+            event_type: event.event_type,
             source: self.source.to_owned(),
-            aggregate: row.aggregate_id,
-            occurred_at: row.occurred_at,
-            trace: row.trace.clone(),
-            payload: row.payload.clone(),
+            aggregate: event.aggregate_id,
+            occurred_at: event.occurred_at,
+            trace: event.trace,
+            payload: event.payload,
         }
         .into_message()
     }
@@ -257,26 +273,12 @@ impl Relay {
             drop(tx);
             let Some(last) = rows.last() else { return Ok(republished) };
             after = last.event_id.as_uuid();
-            let messages: Vec<Message> = rows.into_iter().map(|row| self.message(&as_outbox(row))).collect();
+            let messages: Vec<Message> = rows.into_iter().map(|row| self.message(row)).collect();
             for result in self.bus.publish(&messages).await {
                 result.map_err(|error| HandleError::Unavailable(error.to_string()))?;
                 republished += 1;
             }
         }
-    }
-}
-
-fn as_outbox(row: history::Model) -> outbox::Model {
-    outbox::Model {
-        tenant_id: row.tenant_id,
-        event_id: row.event_id,
-        event_type: row.event_type,
-        aggregate_id: row.aggregate_id,
-        occurred_at: row.occurred_at,
-        trace: row.trace,
-        payload: row.payload,
-        owner: Uuid::nil(),
-        written_at: row.published_at,
     }
 }
 
@@ -304,7 +306,7 @@ mod tests {
 
     /// An event that another process wrote.
     async fn write(relay: &Relay, ids: &IdGenerator, written_at: DateTime<Utc>) {
-        let row = outbox::Model {
+        let event = history::Model {
             tenant_id: ids.next::<TenantId>(),
             event_id: ids.next(),
             event_type: "order.placed".to_owned(),
@@ -312,11 +314,17 @@ mod tests {
             occurred_at: written_at,
             trace: None,
             payload: Vec::new(),
+            written_at,
+        };
+        let row = outbox::Model {
+            tenant_id: event.tenant_id,
+            event_id: event.event_id,
             owner: Uuid::from_u128(2),
             written_at,
         };
         let tx = relay.database.begin_system().await.unwrap();
         tx.insert_many::<outbox::Entity>(vec![row]).await.unwrap();
+        tx.insert_many::<history::Entity>(vec![event]).await.unwrap();
         tx.commit().await.unwrap();
     }
 

@@ -16,6 +16,10 @@ mod service;
 mod statistics;
 mod worker;
 
+/// Of every program that a service is part of; see the workspace's manifest.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub use command::{CommandError, query_failed};
 pub use host::{Host, RunError, run};
 pub use listen::{ListenError, listen};

@@ -3,6 +3,7 @@
 mod m0001_inventory;
 mod m0002_reviews;
 mod m0003_wait_looks;
+mod m0004_drop_foreign_keys;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
         migrations.push(Box::new(m0001_inventory::Migration));
         migrations.push(Box::new(m0002_reviews::Migration));
         migrations.push(Box::new(m0003_wait_looks::Migration));
+        migrations.push(Box::new(m0004_drop_foreign_keys::Migration));
         migrations
     }
 }

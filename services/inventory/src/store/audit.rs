@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use qm_database::{Database, Result, TenantEntity, Tx};
+use qm_database::{Database, Result, TenantEntity, Tx, comes_after, comes_from};
 use qm_ids::{ReservationId, TenantId, Uuid};
 use sea_orm::{
-    ColumnTrait as _, IdenStatic as _, ConnectionTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait as _, ExprTrait as _, IdenStatic as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
     sea_query::{Cond, Expr},
 };
 
@@ -60,8 +60,7 @@ async fn stock_after(
         select = select.filter(Column::TenantId.eq(tenant));
     }
     if let Some((tenant, id)) = after {
-        let same = Cond::all().add(Column::TenantId.eq(tenant)).add(Column::StockId.gt(id));
-        select = select.filter(Cond::any().add(Column::TenantId.gt(tenant)).add(same));
+        select = select.filter(comes_after::<stock::Entity>(Column::StockId, (tenant, id)));
     }
     Ok(select
         .order_by_asc(Column::TenantId)
@@ -176,8 +175,8 @@ pub async fn check_live(
             select = select.filter(Column::TenantId.eq(tenant));
         }
         if let Some((tenant, id)) = after {
-            let same = Cond::all().add(Column::TenantId.eq(tenant)).add(Column::ReservationId.gt(id));
-            select = select.filter(Cond::any().add(Column::TenantId.gt(tenant)).add(same));
+            select = select
+                .filter(comes_after::<reservation::Entity>(Column::ReservationId, (tenant, id.as_uuid())));
         }
         let live: Vec<(TenantId, ReservationId)> = select
             .select_only()
@@ -255,12 +254,12 @@ async fn legs(
     let mut size = limit.max(1);
     loop {
         let tx = database.read_system().await?;
-        let mut select = tx.find::<reservation_leg::Entity>().filter(Expr::cust(format!("{} > 0", column.as_str())));
+        let mut select =
+            tx.find::<reservation_leg::Entity>().filter(Expr::cust(format!("{} > 0", column.as_str())));
         if let Some((tenant, reservation)) = start(after) {
             // From the reservation of the last key on: what of it was told already is dropped below.
-            let same =
-                Cond::all().add(Column::TenantId.eq(tenant)).add(Column::ReservationId.gte(reservation));
-            select = select.filter(Cond::any().add(Column::TenantId.gt(tenant)).add(same));
+            let first = (tenant, reservation.as_uuid());
+            select = select.filter(comes_from::<reservation_leg::Entity>(Column::ReservationId, first));
         }
         let rows = select
             .order_by_asc(Column::TenantId)

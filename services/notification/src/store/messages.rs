@@ -53,12 +53,7 @@ pub async fn save(database: &Database, messages: Vec<Model>) -> Result<()> {
 /// When the next mail is due.
 pub async fn next_due(database: &Database) -> Result<Option<DateTime<Utc>>> {
     let tx = database.read_system().await?;
-    let row = tx
-        .find::<Entity>()
-        .filter(is_pending())
-        .order_by_asc(Column::DueAt)
-        .one(tx.conn())
-        .await?;
+    let row = tx.find::<Entity>().filter(is_pending()).order_by_asc(Column::DueAt).one(tx.conn()).await?;
     Ok(row.and_then(|row| row.due_at))
 }
 

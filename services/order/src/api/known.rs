@@ -107,12 +107,7 @@ impl Lookup {
         Ok(Known { items, counters })
     }
 
-    async fn items(
-        &self,
-        tx: &Tx,
-        tenant: TenantId,
-        skus: &[&str],
-    ) -> Result<HashMap<String, Item>, Status> {
+    async fn items(&self, tx: &Tx, tenant: TenantId, skus: &[&str]) -> Result<HashMap<String, Item>, Status> {
         let mut items = HashMap::new();
         for chunk in skus.chunks(MAX_SKUS) {
             let rows = store::items_by_sku(tx, tenant, chunk).await.map_err(query_failed)?;
@@ -144,7 +139,9 @@ impl Lookup {
         let items = remembered.items.entry(tenant).or_default();
         let before = items.len();
         let until = now + REMEMBERED_FOR;
-        items.extend(found.iter().take(MAX_REMEMBERED).map(|(sku, item)| (sku.clone(), (item.clone(), until))));
+        items.extend(
+            found.iter().take(MAX_REMEMBERED).map(|(sku, item)| (sku.clone(), (item.clone(), until))),
+        );
         let added = items.len() - before;
         remembered.count += added;
     }

@@ -2,6 +2,8 @@
 
 mod m0001_order;
 mod m0002_live_orders;
+mod m0003_drop_foreign_keys;
+mod m0004_due_parts;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -15,6 +17,8 @@ impl MigratorTrait for Migrator {
         migrations.extend(qm_idempotency::migrations::migrations());
         migrations.push(Box::new(m0001_order::Migration));
         migrations.push(Box::new(m0002_live_orders::Migration));
+        migrations.push(Box::new(m0003_drop_foreign_keys::Migration));
+        migrations.push(Box::new(m0004_due_parts::Migration));
         migrations
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use qm_database::{Database, Result};
+use qm_database::{Database, Result, comes_after, comes_from};
 use qm_ids::TenantId;
-use sea_orm::{ColumnTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, sea_query::Cond};
+use sea_orm::{ColumnTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
 use super::{
     convert,
@@ -37,8 +37,8 @@ async fn each_order(
             select = select.filter(order::Column::TenantId.eq(tenant));
         }
         if let Some((tenant, id)) = after {
-            let same = Cond::all().add(order::Column::TenantId.eq(tenant)).add(order::Column::OrderId.gt(id));
-            select = select.filter(Cond::any().add(order::Column::TenantId.gt(tenant)).add(same));
+            select =
+                select.filter(comes_after::<order::Entity>(order::Column::OrderId, (tenant, id.as_uuid())));
         }
         let rows = select
             .order_by_asc(order::Column::TenantId)
@@ -151,9 +151,8 @@ async fn claims(
             && let Ok(reservation) = reservation.parse::<qm_ids::ReservationId>()
         {
             // From the reservation of the last key on: what of it was told already is dropped below.
-            let same =
-                Cond::all().add(Column::TenantId.eq(tenant)).add(Column::ReservationId.gte(reservation));
-            select = select.filter(Cond::any().add(Column::TenantId.gt(tenant)).add(same));
+            let first = (tenant, reservation.as_uuid());
+            select = select.filter(comes_from::<piece::Entity>(Column::ReservationId, first));
         }
         let rows = select
             .order_by_asc(Column::TenantId)
@@ -189,8 +188,8 @@ async fn fulfilments(database: &Database, after: &str, limit: usize) -> Result<P
     if let Some((tenant, id)) = start(after)
         && let Ok(id) = id.parse::<qm_ids::FulfilmentId>()
     {
-        let same = Cond::all().add(Column::TenantId.eq(tenant)).add(Column::FulfilmentId.gt(id));
-        select = select.filter(Cond::any().add(Column::TenantId.gt(tenant)).add(same));
+        select =
+            select.filter(comes_after::<fulfilment::Entity>(Column::FulfilmentId, (tenant, id.as_uuid())));
     }
     let rows = select
         .order_by_asc(Column::TenantId)

@@ -5,10 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use qm_database::{Database, Result, TenantSet, Tx, keys};
 use qm_ids::{OrderId, TenantId};
-use sea_orm::{
-    ColumnTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    sea_query::Cond,
-};
+use sea_orm::{ColumnTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, sea_query::Cond};
 
 use super::{
     convert::{self, Rows},
@@ -242,12 +239,25 @@ pub async fn timeline(database: &Database, tenant: TenantId, order: OrderId) -> 
 /// Orders with a question that is overdue, longest overdue first.
 pub async fn overdue(database: &Database, now: DateTime<Utc>, limit: u64) -> Result<Vec<Key>> {
     let tx = database.read_system().await?;
-    let rows = tx
-        .find::<order::Entity>()
-        .filter(order::Column::DueAt.lte(now))
-        .order_by_asc(order::Column::DueAt)
+    let attempts = tx
+        .find::<attempt::Entity>()
+        .filter(attempt::Column::DueAt.lte(now))
+        .order_by_asc(attempt::Column::DueAt)
         .limit(limit)
         .all(tx.conn())
         .await?;
-    Ok(rows.into_iter().map(|row| (row.tenant_id, row.order_id)).collect())
+    let fulfilments = tx
+        .find::<fulfilment::Entity>()
+        .filter(fulfilment::Column::DueAt.lte(now))
+        .order_by_asc(fulfilment::Column::DueAt)
+        .limit(limit)
+        .all(tx.conn())
+        .await?;
+    let attempts = attempts.into_iter().map(|row| (row.due_at, (row.tenant_id, row.order_id)));
+    let fulfilments = fulfilments.into_iter().map(|row| (row.due_at, (row.tenant_id, row.order_id)));
+    let mut due: Vec<_> = attempts.chain(fulfilments).collect();
+    due.sort_unstable();
+    let mut seen = HashSet::new();
+    let orders = due.into_iter().map(|(_, key)| key).filter(|key| seen.insert(*key));
+    Ok(orders.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect())
 }

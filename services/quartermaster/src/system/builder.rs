@@ -7,9 +7,9 @@ use qm_messaging::bus::SharedBus;
 use qm_runtime::{
     Assembly, BuildError, Deps, Peers, ServiceDefinition, bus_answers,
     config::{HostConfig, ServiceConfig as _},
-    database_answers, statistics,
+    database_answers,
     grpc::{GrpcChannel, LateBinding, ServedRoutes},
-    open_database,
+    open_database, statistics,
 };
 use qm_telemetry::metrics::Metrics;
 

@@ -24,7 +24,7 @@ impl MigrationTrait for Migration {
         for table in ["capacity_day", "planner"] {
             schema::protect_tenant_table(manager, table).await?;
         }
-        Ok(())
+        schema::execute_as_system(manager, COUNTS).await
     }
 }
 
@@ -34,8 +34,10 @@ const TABLES: &str = "
 CREATE TABLE capacity_day (
     tenant_id UUID NOT NULL, location_id UUID NOT NULL, ship_date DATE NOT NULL, taken bigint NOT NULL,
     PRIMARY KEY (tenant_id, location_id, ship_date));
-INSERT INTO capacity_day (tenant_id, location_id, ship_date, taken)
-    SELECT tenant_id, location_id, ship_date, count(*) FROM capacity_claim WHERE ended_at IS NULL
-    GROUP BY tenant_id, location_id, ship_date;
 CREATE TABLE planner (tenant_id UUID PRIMARY KEY);
 ";
+
+const COUNTS: &str = "
+INSERT INTO capacity_day (tenant_id, location_id, ship_date, taken)
+    SELECT tenant_id, location_id, ship_date, count(*) FROM capacity_claim WHERE ended_at IS NULL
+    GROUP BY tenant_id, location_id, ship_date";

@@ -2,6 +2,8 @@
 
 mod m0001_routing;
 mod m0002_capacity_days;
+mod m0003_drop_foreign_keys;
+mod m0004_compress_explanations;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -14,6 +16,8 @@ impl MigratorTrait for Migrator {
         let mut migrations = qm_messaging::migrations::migrations();
         migrations.push(Box::new(m0001_routing::Migration));
         migrations.push(Box::new(m0002_capacity_days::Migration));
+        migrations.push(Box::new(m0003_drop_foreign_keys::Migration));
+        migrations.push(Box::new(m0004_compress_explanations::Migration));
         migrations
     }
 }

@@ -48,7 +48,12 @@ pub(super) async fn count(tx: &Tx, changes: BTreeMap<Day, i64>) -> Result<()> {
     let rows = changes
         .into_iter()
         .filter(|(_, more)| *more != 0)
-        .map(|((tenant_id, location_id, ship_date), taken)| Model { tenant_id, location_id, ship_date, taken })
+        .map(|((tenant_id, location_id, ship_date), taken)| Model {
+            tenant_id,
+            location_id,
+            ship_date,
+            taken,
+        })
         .collect();
     tx.add_many::<Entity>(rows, Column::Taken).await
 }
@@ -100,9 +105,8 @@ async fn standing(tx: &Tx, days: &[Model]) -> Result<HashMap<Day, i64>> {
         return Ok(HashMap::new());
     }
     let columns = [Column::TenantId, Column::LocationId, Column::ShipDate];
-    let wanted = days
-        .iter()
-        .map(|day| [day.tenant_id.as_uuid().into(), day.location_id.into(), day.ship_date.into()]);
+    let wanted =
+        days.iter().map(|day| [day.tenant_id.as_uuid().into(), day.location_id.into(), day.ship_date.into()]);
     let rows: Vec<(TenantId, LocationId, NaiveDate, i64)> = tx
         .find::<Entity>()
         .filter(tx.is_one_of::<Entity, 3>(columns, wanted))

@@ -3,6 +3,7 @@
 mod m0001_shipping;
 mod m0002_drop_label_url;
 mod m0003_claims;
+mod m0004_drop_foreign_keys;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
         migrations.push(Box::new(m0001_shipping::Migration));
         migrations.push(Box::new(m0002_drop_label_url::Migration));
         migrations.push(Box::new(m0003_claims::Migration));
+        migrations.push(Box::new(m0004_drop_foreign_keys::Migration));
         migrations
     }
 }

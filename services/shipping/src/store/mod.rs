@@ -26,22 +26,21 @@ pub use scans::{
 
 use chrono::{DateTime, Utc};
 use qm_database::{Database, Result};
-use sea_orm::{ColumnTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, sea_query::{Cond, Expr}};
+use sea_orm::{
+    ColumnTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
+    sea_query::{Cond, Expr},
+};
 
 use entity::{label_intent, planned_scan};
 
 /// Labels and scans that are due or being worked on.
 pub async fn jobs_due(database: &Database, now: DateTime<Utc>) -> Result<u64> {
     let tx = database.read_system().await?;
-    let is_claimed = Cond::all()
-        .add(label_intent::Column::DueAt.is_not_null())
-        .add(Expr::cust("is_claimed"));
+    let is_claimed = Cond::all().add(label_intent::Column::DueAt.is_not_null()).add(Expr::cust("is_claimed"));
     let intents = tx
         .find::<label_intent::Entity>()
         .filter(Cond::any().add(label_intent::Column::DueAt.lte(now)).add(is_claimed));
-    let is_claimed = Cond::all()
-        .add(planned_scan::Column::DueAt.is_not_null())
-        .add(Expr::cust("is_claimed"));
+    let is_claimed = Cond::all().add(planned_scan::Column::DueAt.is_not_null()).add(Expr::cust("is_claimed"));
     let scans = tx
         .find::<planned_scan::Entity>()
         .filter(Cond::any().add(planned_scan::Column::DueAt.lte(now)).add(is_claimed));

@@ -138,7 +138,10 @@ async fn tuples_match_as_a_whole_each_in_its_own_tenant() {
         let mut found = tx.find_tuples::<Samples, 2>(columns, &all, has_flag).await.unwrap();
         found.sort_by_key(|row| row.tenant_id);
         assert_eq!(found, [rows[0].clone(), rows[2].clone()]);
-        assert_eq!(tx.find_names::<Samples>(Column::Name, world.ours, &[two, "three"]).await.unwrap().len(), 1);
+        assert_eq!(
+            tx.find_names::<Samples>(Column::Name, world.ours, &[two, "three"]).await.unwrap().len(),
+            1
+        );
 
         let deleted = tx
             .delete_keys::<Samples>(&[(world.ours, rows[0].sample_id), (world.theirs, rows[1].sample_id)])

@@ -36,8 +36,9 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Acknowledgements awaited at a time.
 const IN_FLIGHT: usize = 256;
-/// How long the broker remembers message ids; never the only guard against duplicates.
-const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+/// How long the broker remembers message ids: long enough for a publish that is repeated since its acknowledgement was lost.
+/// Never the only guard against duplicates, and it is paid for in the broker's memory, some 100 bytes a message.
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(15);
 const OLDEST_SERVER: (u64, u64) = (2, 9);
 /// Codes in the server's answers; they mean what they mean in HTTP.
 const NOT_FOUND: usize = 404;

@@ -1,4 +1,5 @@
-//! Events that the bus has acknowledged, kept so that they can be published again.
+//! Every event, written with the change that it tells and kept so that it can be published again. What the bus has not
+//! acknowledged yet stands in the outbox, too.
 
 use chrono::{DateTime, Utc};
 use qm_database::TenantEntity;
@@ -17,7 +18,7 @@ pub struct Model {
     pub occurred_at: DateTime<Utc>,
     pub trace: Option<String>,
     pub payload: Vec<u8>,
-    pub published_at: DateTime<Utc>,
+    pub written_at: DateTime<Utc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

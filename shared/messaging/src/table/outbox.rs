@@ -1,4 +1,4 @@
-//! Events that are written and not yet acknowledged by the bus.
+//! Which events of the history the bus has not acknowledged yet.
 
 use chrono::{DateTime, Utc};
 use qm_database::TenantEntity;
@@ -12,11 +12,6 @@ pub struct Model {
     pub tenant_id: TenantId,
     #[sea_orm(primary_key, auto_increment = false)]
     pub event_id: EventId,
-    pub event_type: String,
-    pub aggregate_id: Uuid,
-    pub occurred_at: DateTime<Utc>,
-    pub trace: Option<String>,
-    pub payload: Vec<u8>,
     /// The process that publishes it: the one that wrote it, or one that took over.
     pub owner: Uuid,
     pub written_at: DateTime<Utc>,
