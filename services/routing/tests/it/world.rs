@@ -392,7 +392,10 @@ impl World {
         self.settle().await;
         let request = operations::CheckLawsRequest::default();
         let laws = self.operations.clone().check_laws(request).await.unwrap().into_inner().laws;
-        assert_eq!(laws.iter().map(|law| law.law.as_str()).collect::<Vec<_>>(), ["plan_units", "capacity"]);
+        assert_eq!(
+            laws.iter().map(|law| law.law.as_str()).collect::<Vec<_>>(),
+            ["plan_units", "capacity", "capacity_days"]
+        );
         let examined = laws.iter().map(|law| law.checked).sum();
         for law in laws {
             assert_eq!(law.violations, 0, "{law:?}");
