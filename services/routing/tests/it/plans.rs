@@ -54,7 +54,7 @@ async fn an_attempt_is_planned_from_the_cheapest_location_and_announced() {
         assert!(
             world.metrics.encode().unwrap().contains(r#"quartermaster_plans_total{outcome="planned"} 1"#)
         );
-        assert_eq!(world.stop().await, 2);
+        assert_eq!(world.stop().await, 3, "a plan by two laws, and its day");
     }
 }
 
