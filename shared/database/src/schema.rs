@@ -85,7 +85,8 @@ pub async fn open_system_table(manager: &SchemaManager<'_>, table: &str) -> Resu
     Ok(())
 }
 
-/// Carries out statements about all tenants' rows: the owner of a table under forced row-level security sees none.
+/// Carries out statements about all tenants' rows, as the role that may see them: forced row-level security binds the
+/// owner, too, and what it sees by roles that it inherits is not to be relied on.
 pub async fn execute_as_system(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
     let connection = manager.get_connection();
     if manager.get_database_backend() == DatabaseBackend::Postgres {

@@ -7,3 +7,4 @@ mod consuming;
 mod in_process;
 mod jetstream;
 mod side;
+mod upgrade;
