@@ -18,11 +18,11 @@ use serde::Serialize;
 pub enum Shape {
     /// The real stream's, 6.8 lines on average
     Real,
-    /// The real stream cut into orders of 1 to 4 lines, 2.5 on average
+    /// The real stream cut into orders of 1 to 4 lines, 2.1 on average
     Short,
 }
 
-/// Lines of one order after the other, until the stream is used up: 2.5 on average.
+/// Lines of one order after the other, until the stream is used up: 2.5 on average, and less where a real order ends first.
 const SHORT: [usize; 4] = [2, 1, 4, 3];
 
 /// Stands where each order's own reference goes.
