@@ -6,6 +6,7 @@ mod cursor;
 mod known;
 mod parse;
 mod placing;
+mod reading;
 
 use qm_database::{Database, TenantSet};
 use qm_ids::{HoldId, OrderId, TenantId};
@@ -23,11 +24,11 @@ use qm_runtime::{
 };
 use tonic::{Request, Response, Status};
 
-use self::{act::Asked, placing::Placing};
+use self::{act::Asked, placing::Placing, reading::Reading};
 use crate::{
     commands::Context,
     config::PlacingConfig,
-    domain::{self, HoldKind, Order},
+    domain::{self, HoldKind},
     store,
 };
 
@@ -41,19 +42,15 @@ pub struct Api {
     database: Database,
     context: Context,
     placing: Placing,
+    reading: Reading,
 }
 
 impl Api {
     /// Must be called inside a tokio runtime.
     pub fn new(database: Database, context: Context, inventory: GrpcChannel, config: &PlacingConfig) -> Self {
         let placing = Placing::new(database.clone(), context.clone(), inventory, config);
-        Self { database, context, placing }
-    }
-
-    async fn load(&self, tenant: TenantId, order: OrderId) -> Result<Order, Status> {
-        let tx = self.database.read(&TenantSet::one(tenant)).await.map_err(query_failed)?;
-        let mut found = store::load_many(&tx, &[(tenant, order)]).await.map_err(query_failed)?;
-        found.remove(&(tenant, order)).ok_or_else(|| Refusal::not_found("order").into())
+        let reading = Reading::new(database.clone());
+        Self { database, context, placing, reading }
     }
 }
 
@@ -73,8 +70,8 @@ impl OrderService for Api {
         request: Request<GetOrderRequest>,
     ) -> Result<Response<GetOrderResponse>, Status> {
         let tenant = tenant_of(&request)?;
-        let order = self.load(tenant, parse::id("order_id", &request.into_inner().order_id)?).await?;
-        Ok(Response::new(GetOrderResponse { order: Some(convert::order(&order)) }))
+        let order = parse::id("order_id", &request.into_inner().order_id)?;
+        Ok(Response::new(GetOrderResponse { order: Some(self.reading.order(tenant, order).await?) }))
     }
 
     async fn batch_get_orders(
