@@ -6,7 +6,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use qm_clock::{SharedClock, SharedEntropy, SystemClock, SystemEntropy};
 use qm_database::{Database, DatabaseOptions};
 use qm_ids::IdGenerator;
-use qm_messaging::bus::SharedBus;
+use qm_messaging::bus::{self, Bundling, SharedBus};
 use qm_telemetry::metrics::Metrics;
 use tokio_util::sync::CancellationToken;
 
@@ -116,7 +116,8 @@ async fn serve<S: ServiceDefinition>(config: S::Config) -> Result<(), BuildError
     let host = Host::bind(&host_config, metrics.clone())?;
     let database = open_database(&host_config.database).await?;
     let clock: SharedClock = Arc::new(SystemClock);
-    let bus = qm_messaging::bus::open(host_config.bus.url.expose(), Arc::clone(&clock)).await?;
+    let bus = bus::open(host_config.bus.url.expose(), Arc::clone(&clock)).await?;
+    let bus: SharedBus = Arc::new(Bundling::new(bus));
     let peers = Peers::from_config(&host_config.peers, &host_config.grpc)?;
     let host = host.ready_when(database_answers(database.clone())).ready_when(bus_answers(Arc::clone(&bus)));
     let entropy: SharedEntropy = Arc::new(SystemEntropy);

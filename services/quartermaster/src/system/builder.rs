@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use qm_ids::IdGenerator;
-use qm_messaging::bus::SharedBus;
+use qm_messaging::bus::{self, Bundling, SharedBus};
 use qm_runtime::{
     Assembly, BuildError, Deps, Peers, ServiceDefinition, bus_answers,
     config::{HostConfig, ServiceConfig as _},
@@ -101,7 +101,7 @@ impl Builder {
         if let Some(bus) = self.buses.get(url) {
             return Ok(Arc::clone(bus));
         }
-        let bus = qm_messaging::bus::open(url, Arc::clone(&self.seams.clock)).await?;
+        let bus: SharedBus = Arc::new(Bundling::new(bus::open(url, Arc::clone(&self.seams.clock)).await?));
         self.buses.insert(url.to_owned(), Arc::clone(&bus));
         Ok(bus)
     }

@@ -1,8 +1,10 @@
-//! The seam to the transport: in this process ([`InProcessBus`]) or JetStream ([`JetStreamBus`]).
+//! The seam to the transport: in this process ([`InProcessBus`]) or JetStream ([`JetStreamBus`]), and on top of either
+//! [`Bundling`].
 //!
 //! A bus delivers at least once and in any order. It may lose what it acknowledged (a default JetStream ack is not an
 //! fsync), so nothing rests on it: the databases hold every event and can publish it again.
 
+mod bundling;
 mod in_process;
 mod jetstream;
 
@@ -12,6 +14,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use qm_clock::SharedClock;
 
+pub use bundling::Bundling;
 pub use in_process::InProcessBus;
 pub use jetstream::JetStreamBus;
 
