@@ -12,8 +12,9 @@ use rand_chacha::ChaCha8Rng;
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
-    http::{Connection, Gateway},
+    http::{Answer, Ask, Connection, Gateway},
     orders::OrderBodies,
+    report::micros,
 };
 
 /// Between two looks at which requests are due.
@@ -54,7 +55,9 @@ pub struct Outcome {
     pub placed: usize,
     /// From when each request was due until its answer, microseconds.
     pub latencies: Vec<u32>,
-    /// Answers that were not 201, by what they said, and requests without an answer.
+    /// Requests that the system was too busy for, and said so, and when to come again.
+    pub shed: usize,
+    /// All other answers that were not 201, by what they said, and requests without an answer.
     pub failures: BTreeMap<String, usize>,
     /// From the first request until the last answer.
     pub took: Duration,
@@ -138,33 +141,33 @@ async fn serve(mut sender: Sender) {
         let Some(due) = sender.due.lock().await.recv().await else { return };
         let reference = format!("{}-{}", sender.prefix, due.number);
         let body = sender.bodies.body(due.number, &reference);
-        let answer = sender.connection.post("/v1/orders", &reference, body).await;
-        let latency = due.at.elapsed();
-        let failure = match answer {
-            Ok((status, body)) if status == http::StatusCode::CREATED => {
-                if due.number.is_multiple_of(sender.sampling)
-                    && let Some(id) = id_of(&body)
-                {
-                    let _ = sender.sample.send(Placed { id, due: due.at });
-                }
-                None
-            }
-            Ok((status, body)) => Some(format!("{} {}", status.as_u16(), kind_of(&body))),
-            Err(error) => Some(format!("no answer: {error}")),
-        };
-        {
-            let mut outcome = sender.outcome.lock().unwrap_or_else(PoisonError::into_inner);
-            outcome.latencies.push(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX));
-            match failure {
-                None => outcome.placed += 1,
-                Some(failure) => *outcome.failures.entry(failure).or_default() += 1,
-            }
-        }
+        let answer = sender.connection.send(Ask::post("/v1/orders", reference, body)).await;
+        sender.record(&due, answer);
         if !sender.connection.is_open() {
             match sender.gateway.connect().await {
                 Ok(connection) => sender.connection = connection,
                 Err(_) => return,
             }
+        }
+    }
+}
+
+impl Sender {
+    fn record(&self, due: &Due, answer: Result<Answer, BuildError>) {
+        let mut outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        outcome.latencies.push(micros(due.at.elapsed()));
+        match answer {
+            Ok(answer) if answer.status == http::StatusCode::CREATED => {
+                outcome.placed += 1;
+                if due.number.is_multiple_of(self.sampling)
+                    && let Some(id) = id_of(&answer.body)
+                {
+                    let _ = self.sample.send(Placed { id, due: due.at });
+                }
+            }
+            Ok(answer) if answer.is_shed() && answer.says_when => outcome.shed += 1,
+            Ok(answer) => *outcome.failures.entry(answer.kind()).or_default() += 1,
+            Err(error) => *outcome.failures.entry(format!("no answer: {error}")).or_default() += 1,
         }
     }
 }
@@ -175,13 +178,6 @@ fn id_of(body: &[u8]) -> Option<String> {
     let start = text.find("\"order_")? + 1;
     let end = start + text.get(start..)?.find('"')?;
     text.get(start..end).map(str::to_owned)
-}
-
-/// A problem's type.
-fn kind_of(body: &[u8]) -> String {
-    let problem: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
-    format!("{} {}", text("type"), text("detail"))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{
     env,
     io::Write as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
     time::Instant,
@@ -59,6 +59,26 @@ impl Floors {
     }
 }
 
+/// Rows a second that PostgreSQL finds by their key: one order's row a statement, chosen at random over all that are stored.
+pub fn selects() -> Result<f64, BuildError> {
+    let server = Server::of_environment()?;
+    let orders = server.sql("qm_order", "SELECT max(number) FROM orders")?;
+    let tenant = server.sql("qm_order", "SELECT tenant_id FROM orders LIMIT 1")?;
+    let mut script = tempfile()?;
+    writeln!(
+        script.1,
+        "\\set number random(1, {})\nSELECT * FROM orders WHERE tenant_id = '{}' AND number = :number;",
+        orders.trim(),
+        tenant.trim()
+    )?;
+    let mut best = 0.0;
+    for clients in CLIENTS {
+        best = server.pgbench("qm_order", &script.0, clients)?.max(best);
+    }
+    std::fs::remove_file(&script.0)?;
+    Ok(best)
+}
+
 /// A PostgreSQL server and its programs.
 #[derive(Debug, Clone)]
 struct Server {
@@ -93,6 +113,21 @@ impl Server {
         Ok(String::from_utf8(output.stdout)?)
     }
 
+    /// Transactions of a script a second.
+    fn pgbench(&self, database: &str, script: &Path, clients: u32) -> Result<f64, BuildError> {
+        let output = Command::new(self.programs.join("pgbench"))
+            .args(["-n", "-M", "prepared", "-j", "2"])
+            .args(["-T", &SECONDS.to_string(), "-c", &clients.to_string(), "-f"])
+            .arg(script)
+            .arg(format!("{}/{database}", self.url))
+            .stderr(Stdio::null())
+            .output()?;
+        let text = String::from_utf8(output.stdout)?;
+        let tps = text.lines().find_map(|line| line.strip_prefix("tps = "));
+        let tps = tps.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+        Ok(tps.ok_or_else(|| format!("pgbench said: {text}"))?)
+    }
+
     fn one_by_one(&self) -> Result<(f64, u32), BuildError> {
         self.sql("postgres", "DROP DATABASE IF EXISTS qm_floor")?;
         self.sql("postgres", "CREATE DATABASE qm_floor")?;
@@ -101,29 +136,7 @@ impl Server {
         script.1.write_all(include_bytes!("floors/order.sql"))?;
         let mut best = (0.0, 0);
         for clients in CLIENTS {
-            let output = Command::new(self.programs.join("pgbench"))
-                .args([
-                    "-n",
-                    "-M",
-                    "prepared",
-                    "-j",
-                    "2",
-                    "-T",
-                    &SECONDS.to_string(),
-                    "-c",
-                    &clients.to_string(),
-                ])
-                .arg("-f")
-                .arg(&script.0)
-                .arg(format!("{}/qm_floor", self.url))
-                .stderr(Stdio::null())
-                .output()?;
-            let text = String::from_utf8(output.stdout)?;
-            let tps = text
-                .lines()
-                .find_map(|line| line.strip_prefix("tps = "))
-                .and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok())
-                .ok_or_else(|| format!("pgbench said: {text}"))?;
+            let tps = self.pgbench("qm_floor", &script.0, clients)?;
             if tps > best.0 {
                 best = (tps, clients);
             }

@@ -2,12 +2,13 @@
 #![allow(clippy::disallowed_methods, reason = "measures a running system in real time")]
 
 mod arrivals;
-mod end_to_end;
+mod callers;
 mod floors;
 mod http;
 mod orders;
 mod processes;
 mod report;
+mod scenarios;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -17,12 +18,12 @@ use qm_runtime::BuildError;
 use quartermaster::{dataset::Dataset, shop};
 
 use crate::{
-    end_to_end::{EndToEnd, Plan},
     floors::Floors,
     http::Gateway,
     orders::{OrderBodies, Shape},
     processes::Processes,
     report::Report,
+    scenarios::{EndToEnd, Plan, Scenario},
 };
 
 /// Drive a running Quartermaster through its public API and measure what comes of it
@@ -31,9 +32,9 @@ use crate::{
 /// same as JSON.
 #[derive(Debug, Parser)]
 struct Args {
-    /// The gateway
+    /// The gateway; several times for replicas, which are used in turn
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    url: String,
+    url: Vec<String>,
     /// An API key that may do everything, of a tenant without orders
     #[arg(long, value_name = "KEY", env = "QM_KEY", hide_env_values = true)]
     key: String,
@@ -46,12 +47,21 @@ struct Args {
     /// Which orders
     #[arg(long, value_enum, default_value_t = Shape::Short)]
     shape: Shape,
+    /// What to measure; several times for one after another
+    #[arg(long, value_enum, default_value = "end-to-end")]
+    scenario: Vec<Scenario>,
     /// Measure at this rate, orders a second, instead of looking for the highest sustained one
     #[arg(long, value_name = "RATE")]
     rate: Option<f64>,
-    /// How long the measurement lasts, seconds
+    /// How long a measurement end to end lasts, seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     seconds: u64,
+    /// How long callers go on asking for one thing, seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    calling_seconds: u64,
+    /// Orders that are stored when growth is measured
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "10000,100000,1000000")]
+    stored: Vec<i64>,
     /// How long each step of the search lasts, seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 15)]
     step_seconds: u64,
@@ -69,6 +79,8 @@ struct Args {
     json: Option<PathBuf>,
 }
 
+/// The rate of scenarios that look for none, orders a second.
+const USUAL_RATE: f64 = 500.0;
 /// Stock and capacity are so many times what they were, so that neither runs out.
 const SCALE: i64 = 10_000;
 
@@ -94,8 +106,8 @@ fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<bool, BuildError> {
     let dataset = Dataset::from_dir(&args.dataset)?;
-    let api = shop::Api::new(&args.url, &args.key)?;
     if args.load {
+        let api = shop::Api::new(args.url.first().ok_or("no URL")?, &args.key)?;
         let loaded = shop::load(&api, &dataset, SCALE, &ProgressBar::hidden()).await?;
         eprintln!(
             "{} items, {} locations, {} rows of stock",
@@ -107,11 +119,9 @@ async fn run(args: Args) -> Result<bool, BuildError> {
     let bodies = OrderBodies::read(&dataset, args.shape)?;
     let gateway = Gateway::new(&args.url, &args.key)?;
     let mut report = Report::new(args.shape, &bodies);
-    let plan = Plan { rate: args.rate, seconds: args.seconds, step_seconds: args.step_seconds };
-    let mut scenario = EndToEnd::new(gateway, api, bodies, processes, args.connections);
-    scenario.measure(&plan, &mut report).await?;
-    if !args.no_floors {
-        report.floors = Some(Floors::measure(scenario.orders_placed())?);
+    let mut system = EndToEnd::new(gateway, bodies, processes, args.connections);
+    for scenario in &args.scenario {
+        measure(*scenario, &args, &dataset, &mut system, &mut report).await?;
     }
     println!("{report}");
     if let Some(path) = args.json {
@@ -119,4 +129,40 @@ async fn run(args: Args) -> Result<bool, BuildError> {
             .map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(report.is_good())
+}
+
+/// Measures one scenario, and beside it what PostgreSQL alone does.
+async fn measure(
+    scenario: Scenario,
+    args: &Args,
+    dataset: &Dataset,
+    system: &mut EndToEnd,
+    report: &mut Report,
+) -> Result<(), BuildError> {
+    let rate = args.rate.unwrap_or(USUAL_RATE);
+    let floors = !args.no_floors;
+    match scenario {
+        Scenario::EndToEnd => {
+            let plan = Plan { rate: args.rate, seconds: args.seconds, step_seconds: args.step_seconds };
+            system.measure(&plan, report).await?;
+            if floors {
+                report.floors = Some(Floors::measure(system.orders_placed())?);
+            }
+        }
+        Scenario::HotItem => scenarios::hot_item(system, dataset, args.calling_seconds, report).await?,
+        Scenario::Reads => {
+            scenarios::reads(system, dataset, args.calling_seconds, report).await?;
+            if floors {
+                report.selects = Some(floors::selects()?);
+            }
+        }
+        Scenario::StockFeed => {
+            scenarios::stock_feed(system, dataset, SCALE, args.calling_seconds, report).await?;
+        }
+        Scenario::Burst => report.burst = Some(scenarios::burst(system, rate).await?),
+        Scenario::Growth => {
+            scenarios::growth(system, &args.stored, rate, args.seconds, report).await?;
+        }
+    }
+    Ok(())
 }

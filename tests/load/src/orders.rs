@@ -1,6 +1,6 @@
 //! The orders that are placed: real lines, encoded once, so that the generator has nothing to do but to send them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use bytes::{Bytes, BytesMut};
 use chrono::{TimeDelta, Utc};
@@ -18,12 +18,13 @@ use serde::Serialize;
 pub enum Shape {
     /// The real stream's, 6.8 lines on average
     Real,
-    /// The real stream cut into orders of 1 to 4 lines, 2.1 on average
+    /// The real stream cut into orders of 1 to 4 lines, 2.5 on average
     Short,
 }
 
-/// Lines of one order after the other, until the stream is used up: 2.5 on average, and less where a real order ends first.
-const SHORT: [usize; 4] = [2, 1, 4, 3];
+/// Lines of one order after the other, until the stream is used up. Where a real order ends first it is fewer, which makes
+/// 2.5 on average.
+const SHORT: [usize; 4] = [3, 2, 4, 3];
 
 /// Stands where each order's own reference goes.
 const REFERENCE: &str = "@reference@";
@@ -39,22 +40,31 @@ impl OrderBodies {
     /// Reads the whole stream of a dataset, without lines of items that are out of stock where they
     /// could come from.
     pub fn read(dataset: &Dataset, shape: Shape) -> Result<Self, BuildError> {
-        let (mut parts, mut lines) = (Vec::new(), 0);
-        // Stock is scaled so that it does not run out, which does not help where there is none.
-        let mut in_stock = HashSet::new();
-        for row in dataset.stock()? {
-            let row = row?;
-            if row.on_hand > 0 {
-                in_stock.insert((Some(row.location_code), row.sku.clone()));
-                in_stock.insert((None, row.sku));
-            }
+        Self::encode(servable(dataset)?, shape)
+    }
+
+    /// All orders of the item that is ordered most, of that one line each.
+    pub fn of_one_item(dataset: &Dataset) -> Result<Self, BuildError> {
+        let orders = servable(dataset)?;
+        let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+        for line in orders.iter().flat_map(|order| &order.lines) {
+            *times.entry(&line.sku).or_default() += 1;
         }
+        let hot =
+            times.iter().max_by_key(|(_, times)| **times).ok_or("no order can be served")?.0.to_string();
+        let of_it = |mut order: DatasetOrder| {
+            order.lines.retain(|line| line.sku == hot);
+            order.lines.truncate(1);
+            (!order.lines.is_empty()).then_some(order)
+        };
+        Self::encode(orders.into_iter().filter_map(of_it).collect(), Shape::Real)
+    }
+
+    fn encode(orders: Vec<DatasetOrder>, shape: Shape) -> Result<Self, BuildError> {
+        let (mut parts, mut lines) = (Vec::new(), 0);
         let mut lengths = SHORT.into_iter().cycle();
-        for order in dataset.all_orders()? {
-            let mut order = order?;
+        for mut order in orders {
             let mut rest = std::mem::take(&mut order.lines);
-            // One that is collected can only be served there.
-            rest.retain(|line| in_stock.contains(&(order.pickup_node.clone(), line.sku.clone())));
             while !rest.is_empty() {
                 let length = match shape {
                     Shape::Real => rest.len(),
@@ -82,6 +92,27 @@ impl OrderBodies {
         body.extend_from_slice(after);
         body.freeze()
     }
+}
+
+/// The dataset's orders, without lines that no stock could ever serve.
+fn servable(dataset: &Dataset) -> Result<Vec<DatasetOrder>, BuildError> {
+    // Stock is scaled so that it does not run out, which does not help where there is none.
+    let mut in_stock = HashSet::new();
+    for row in dataset.stock()? {
+        let row = row?;
+        if row.on_hand > 0 {
+            in_stock.insert((Some(row.location_code), row.sku.clone()));
+            in_stock.insert((None, row.sku));
+        }
+    }
+    let mut orders = Vec::new();
+    for order in dataset.all_orders()? {
+        let mut order = order?;
+        // One that is collected can only be served there.
+        order.lines.retain(|line| in_stock.contains(&(order.pickup_node.clone(), line.sku.clone())));
+        orders.push(order);
+    }
+    Ok(orders)
 }
 
 /// An order that is placed now and promised as many days from now as it was.

@@ -37,6 +37,10 @@ impl Processes {
     pub fn of_run(run: &Path) -> Result<Self, BuildError> {
         let mut pids = BTreeMap::from([("generator".to_owned(), std::process::id())]);
         for folder in [run.join("pids"), run.join("parts/pids")] {
+            // A system in one process has no parts.
+            if !folder.is_dir() {
+                continue;
+            }
             let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
             for entry in entries {
                 let path: PathBuf = entry?.path();
@@ -46,6 +50,9 @@ impl Processes {
                 let pid = pid.ok_or_else(|| format!("{}: no process id in it", path.display()))?;
                 pids.insert(name.to_owned(), pid);
             }
+        }
+        if pids.len() == 1 {
+            return Err(format!("{}: nothing was started there", run.display()).into());
         }
         Ok(Self { pids })
     }
@@ -66,8 +73,14 @@ impl Processes {
 
     /// The memory of each, without its children: PostgreSQL's share one cache, which would count many times.
     pub fn memory(&self) -> BTreeMap<String, Memory> {
-        let memory = |pid: &u32| Memory { peak_resident: peak_resident(*pid).unwrap_or_default() };
+        let memory = |pid: &u32| Memory { peak_resident: resident(*pid, "VmHWM:").unwrap_or_default() };
         self.pids.iter().map(|(name, pid)| (name.clone(), memory(pid))).collect()
+    }
+
+    /// Bytes that are resident now, of each, likewise.
+    pub fn resident(&self) -> BTreeMap<String, u64> {
+        let now = |pid: &u32| resident(*pid, "VmRSS:").unwrap_or_default();
+        self.pids.iter().map(|(name, pid)| (name.clone(), now(pid))).collect()
     }
 }
 
@@ -109,9 +122,10 @@ fn children() -> io::Result<BTreeMap<u32, Vec<u32>>> {
     Ok(children)
 }
 
-fn peak_resident(pid: u32) -> Option<u64> {
+/// An amount of memory of a process by its name in `/proc/PID/status`, bytes.
+fn resident(pid: u32, which: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(which))?;
     line.split_whitespace().next()?.parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
 }
 
@@ -126,7 +140,8 @@ mod tests {
         let started = std::time::Instant::now();
         while started.elapsed() < std::time::Duration::from_millis(60) {}
         assert!(ticks(pid).unwrap() > before);
-        assert!(peak_resident(pid).unwrap() > 1 << 20);
+        assert!(resident(pid, "VmHWM:").unwrap() > 1 << 20);
+        assert!(resident(pid, "VmRSS:").unwrap() > 1 << 20);
         assert!(children().unwrap().values().flatten().any(|child| *child == pid));
     }
 }

@@ -1,7 +1,7 @@
 //! The scenario that counts: every order placed reaches fulfilment, at the highest rate at which none is left behind.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -10,13 +10,12 @@ use std::{
 };
 
 use qm_runtime::BuildError;
-use quartermaster::shop::Api;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::{
     arrivals::{self, Arrivals, Outcome, Placed},
-    http::{Connection, Gateway},
+    http::{Ask, Connection, Gateway},
     orders::OrderBodies,
     processes::Processes,
     report::{Latency, Measured, Report},
@@ -29,7 +28,7 @@ const MOST_LAG: Duration = Duration::from_secs(2);
 /// How long the rest may take when no more orders come.
 const DRAIN: Duration = Duration::from_secs(60);
 /// Between two looks at the oldest order that is followed.
-const LOOK: Duration = Duration::from_millis(25);
+const LOOK: Duration = Duration::from_millis(50);
 /// The search begins here, orders a second, grows by this, and ends when it knows the rate so exactly.
 const FIRST_RATE: f64 = 200.0;
 const GROWTH: f64 = 1.5;
@@ -49,7 +48,6 @@ pub struct Plan {
 /// Places orders and follows some of them.
 pub struct EndToEnd {
     gateway: Gateway,
-    api: Api,
     bodies: Arc<OrderBodies>,
     processes: Processes,
     connections: usize,
@@ -61,20 +59,70 @@ pub struct EndToEnd {
 
 impl EndToEnd {
     /// The scenario on a running system.
-    pub fn new(
-        gateway: Gateway,
-        api: Api,
-        bodies: OrderBodies,
-        processes: Processes,
-        connections: usize,
-    ) -> Self {
+    pub fn new(gateway: Gateway, bodies: OrderBodies, processes: Processes, connections: usize) -> Self {
         let prefix = format!("load-{:x}", chrono::Utc::now().timestamp_millis());
-        Self { gateway, api, bodies: Arc::new(bodies), processes, connections, prefix, sent: 0, placed: 0 }
+        Self { gateway, bodies: Arc::new(bodies), processes, connections, prefix, sent: 0, placed: 0 }
     }
 
     /// Orders that were placed so far.
     pub fn orders_placed(&self) -> usize {
         self.placed
+    }
+
+    /// Where requests go.
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// What is measured.
+    pub fn processes(&self) -> &Processes {
+        &self.processes
+    }
+
+    /// Connections that orders are placed over.
+    pub fn connections(&self) -> usize {
+        self.connections
+    }
+
+    /// Orders that are stored.
+    pub async fn orders_stored(&self) -> Result<i64, BuildError> {
+        let answer = self.gateway.connect().await?.send(Ask::get("/v1/summary")).await?;
+        let summary: Value = serde_json::from_slice(&answer.body)?;
+        let orders = summary["orders"].as_object().ok_or_else(|| answer.kind())?;
+        Ok(orders.values().filter_map(Value::as_i64).sum())
+    }
+
+    /// The number of the newest order.
+    pub async fn newest_number(&self) -> Result<i64, BuildError> {
+        let answer = self.gateway.connect().await?.send(Ask::get("/v1/orders?limit=1")).await?;
+        let page: Value = serde_json::from_slice(&answer.body)?;
+        Ok(page["data"][0]["number"].as_i64().ok_or("no order is stored")?)
+    }
+
+    /// Places orders at a rate over so many connections, and waits for all answers. Follows none.
+    pub async fn offer(
+        &mut self,
+        rate: f64,
+        lasting: Duration,
+        connections: usize,
+    ) -> Result<Outcome, BuildError> {
+        let arrivals = self.arrivals(rate, lasting);
+        let (sample, _) = mpsc::unbounded_channel();
+        let outcome = arrivals::send(&self.gateway, connections, &self.bodies, &arrivals, sample).await?;
+        self.sent += outcome.sent;
+        self.placed += outcome.placed;
+        Ok(outcome)
+    }
+
+    fn arrivals(&self, rate: f64, lasting: Duration) -> Arrivals {
+        Arrivals {
+            rate,
+            lasting,
+            seed: self.sent as u64,
+            prefix: self.prefix.clone(),
+            first: self.sent,
+            sampling: (rate / SAMPLES_PER_SECOND).ceil().max(1.0) as usize,
+        }
     }
 
     /// Finds the rate, measures at it, and then at half of it.
@@ -118,22 +166,17 @@ impl EndToEnd {
     }
 
     /// Places orders at a rate, waits for the last of them, and says what came of it.
-    async fn step(&mut self, rate: f64, seconds: u64) -> Result<Measured, BuildError> {
+    pub async fn step(&mut self, rate: f64, seconds: u64) -> Result<Measured, BuildError> {
         let (sample, samples) = mpsc::unbounded_channel();
         let follower = Follower::new(self.gateway.connect().await?);
         let (largest, is_over) = (Arc::clone(&follower.largest_lag), Arc::clone(&follower.is_over));
         let following = tokio::spawn(follower.follow(samples));
-        let arrivals = Arrivals {
-            rate,
-            lasting: Duration::from_secs(seconds),
-            seed: self.sent as u64,
-            prefix: self.prefix.clone(),
-            first: self.sent,
-            sampling: (rate / SAMPLES_PER_SECOND).ceil().max(1.0) as usize,
-        };
+        let arrivals = self.arrivals(rate, Duration::from_secs(seconds));
+        let resident = tokio::spawn(residents(self.processes.clone(), arrivals.lasting));
         let before = self.processes.usage()?;
         let outcome =
             arrivals::send(&self.gateway, self.connections, &self.bodies, &arrivals, sample).await?;
+        let resident = resident.await?;
         let lag = Duration::from_micros(largest.load(Ordering::Relaxed));
         let ended = Instant::now();
         is_over.store(true, Ordering::Relaxed);
@@ -159,6 +202,8 @@ impl EndToEnd {
                 .map(|(name, seconds)| (name, seconds * 1e3 / outcome.placed.max(1) as f64))
                 .collect(),
             memory: self.processes.memory(),
+            resident,
+            shed: outcome.shed,
             is_sustained: is_sustained(&outcome, rate, seconds, lag) && left == 0,
             failures: outcome.failures,
         };
@@ -166,16 +211,19 @@ impl EndToEnd {
         Ok(measured)
     }
 
-    /// Waits until no order is left that has not reached fulfilment, a minute from `ended` on at most. Returns how many are.
-    async fn drain(&self, ended: Instant) -> Result<i64, BuildError> {
+    /// Waits until no order is left that has not reached fulfilment, a minute from `ended` on at most. Returns how many are,
+    /// as far as one page shows them.
+    pub async fn drain(&self, ended: Instant) -> Result<usize, BuildError> {
+        let mut connection = self.gateway.connect().await?;
         loop {
-            let summary = self.api.get("/v1/summary").await?;
-            let placed = summary["orders"]["placed"].as_i64().unwrap_or(0);
-            if placed == 0 || ended.elapsed() > DRAIN {
-                return Ok(placed);
+            let answer = connection.send(Ask::get("/v1/orders?status=placed&limit=200")).await?;
+            let page: Value = serde_json::from_slice(&answer.body)?;
+            // Anything else than a list is no proof that nothing is left.
+            let left = page["data"].as_array().ok_or_else(|| answer.kind())?.len();
+            if left == 0 || ended.elapsed() > DRAIN {
+                return Ok(left);
             }
-            // The summary counts every order: asked too often, it would be what is measured.
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::time::sleep(LOOK).await;
         }
     }
 
@@ -184,8 +232,8 @@ impl EndToEnd {
         let mut connection = self.gateway.connect().await?;
         let mut allocations = Vec::with_capacity(orders.len());
         for order in orders {
-            let (_, body) = connection.get(&format!("/v1/orders/{order}/timeline")).await?;
-            let timeline: Value = serde_json::from_slice(&body)?;
+            let answer = connection.send(Ask::get(format!("/v1/orders/{order}/timeline"))).await?;
+            let timeline: Value = serde_json::from_slice(&answer.body)?;
             let at = |command: &str| {
                 let entries = timeline["data"].as_array().map(Vec::as_slice).unwrap_or_default();
                 let entry = entries.iter().find(|entry| entry["command"] == command)?;
@@ -204,9 +252,22 @@ impl EndToEnd {
 fn is_sustained(outcome: &Outcome, rate: f64, seconds: u64, lag: Duration) -> bool {
     let expected = rate * seconds as f64;
     outcome.failures.is_empty()
+        && outcome.shed == 0
         && outcome.placed as f64 > expected * 0.9
         && outcome.took < Duration::from_secs(seconds) + MOST_LAG
         && lag <= MOST_LAG
+}
+
+/// The resident memory of each process at ten moments of some time.
+async fn residents(processes: Processes, time: Duration) -> BTreeMap<String, Vec<u64>> {
+    let mut residents: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for _ in 0..10 {
+        tokio::time::sleep(time / 10).await;
+        for (name, bytes) in processes.resident() {
+            residents.entry(name).or_default().push(bytes);
+        }
+    }
+    residents
 }
 
 /// Follows sampled orders until they are in fulfilment.
@@ -252,8 +313,10 @@ impl Follower {
     }
 
     async fn is_in_fulfilment(&mut self, order: &str) -> bool {
-        let Ok((_, body)) = self.connection.get(&format!("/v1/orders/{order}")).await else { return false };
-        let order: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let Ok(answer) = self.connection.send(Ask::get(format!("/v1/orders/{order}"))).await else {
+            return false;
+        };
+        let order: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         order["status"] == "in_fulfilment"
     }
 }
