@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
+use qm_runtime::Rest;
 
 use crate::{directory::Directory, http::Credentials, store};
 
@@ -10,20 +10,13 @@ use crate::{directory::Directory, http::Credentials, store};
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// Writes down when keys were last used. What is lost with a process is at most a minute's worth, and told by the next use.
-pub async fn write_last_use(directory: Directory, credentials: Credentials, shutdown: CancellationToken) {
-    loop {
-        let is_last = tokio::select! {
-            () = tokio::time::sleep(PAUSE) => false,
-            () = shutdown.cancelled() => true,
-        };
-        let used = credentials.take_used();
-        if !used.is_empty()
-            && let Err(error) = store::touch_keys(directory.database(), &used).await
-        {
-            tracing::warn!(%error, "when keys were last used cannot be written down");
-        }
-        if is_last {
-            return;
-        }
+pub async fn write_last_use(
+    directory: Directory,
+    credentials: Credentials,
+) -> Result<Rest, qm_database::Error> {
+    let used = credentials.take_used();
+    if !used.is_empty() {
+        store::touch_keys(directory.database(), &used).await?;
     }
+    Ok(Rest::of(PAUSE))
 }

@@ -80,9 +80,10 @@ impl GatewayService {
                 })
                 .stage(Stage::Ingress),
             )
-            .worker(Worker::new("last-use", move |shutdown| {
-                jobs::write_last_use(directory, credentials, shutdown)
-            }));
+            .worker({
+                let write = move || jobs::write_last_use(directory.clone(), credentials.clone());
+                Worker::repeating("last-use", write).with_last_turn()
+            });
         Ok(key_readers.into_iter().fold(assembly, Assembly::worker))
     }
 }

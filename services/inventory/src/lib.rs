@@ -60,17 +60,25 @@ impl ServiceDefinition for InventoryService {
         Ok(Assembly::new(Self::NAME)
             .serve(InventoryServiceServer::new(api).max_decoding_message_size(MAX_MESSAGE_BYTES))
             .serve(Operations::new(audit, messaging.clone()).into_server())
-            .workers(messaging.tasks())
-            .worker(Worker::new("expire-holds", {
+            .workers(messaging.workers())
+            .worker({
                 let (context, database) = (context.clone(), database.clone());
-                move |shutdown| jobs::expire_holds(context, database, shutdown)
-            }))
-            .worker(Worker::new("look-at-waits", {
+                Worker::repeating("expire-holds", move || {
+                    jobs::expire_holds(context.clone(), database.clone())
+                })
+            })
+            .worker({
                 let (context, database) = (context.clone(), database.clone());
-                move |shutdown| jobs::look_at_waits(context, database, shutdown)
+                Worker::repeating("look-at-waits", move || {
+                    jobs::look_at_waits(context.clone(), database.clone())
+                })
+            })
+            .worker({
+                let woken = context.reviews.clone();
+                Worker::repeating("review-stock", move || {
+                    jobs::review_stock(context.clone(), database.clone())
+                })
+                .woken_by(&woken)
             }))
-            .worker(Worker::new("review-stock", move |shutdown| {
-                jobs::review_stock(context, database, shutdown)
-            })))
     }
 }

@@ -23,13 +23,17 @@ use qm_runtime::{
 use qm_tracking_link::TrackingLinks;
 use tokio_util::sync::CancellationToken;
 
+pub use channel::mail::{MailError, Post};
 pub use config::Config;
 pub use migrations::Migrator;
 
 use crate::{
     api::Api,
     audit::Audit,
-    channel::{http::WebhookClient, mail::Mailer},
+    channel::{
+        http::WebhookClient,
+        mail::{Mailer, way_to},
+    },
     jobs::{mails::MailJob, webhooks::WebhookJob},
     wake::Wake,
 };
@@ -49,6 +53,14 @@ impl ServiceDefinition for NotificationService {
     type Migrator = Migrator;
 
     async fn build(config: Config, deps: Deps) -> Result<Assembly, BuildError> {
+        let post = way_to(config.mail.target()?)?;
+        Self::with_post(config, deps, post)
+    }
+}
+
+impl NotificationService {
+    /// Puts the service together with a way for mails other than the configured one.
+    pub fn with_post(config: Config, deps: Deps, post: Arc<dyn Post>) -> Result<Assembly, BuildError> {
         let wake = Arc::new(Wake::default());
         let messaging = MessagingBuilder::new(
             Self::NAME,
@@ -66,10 +78,9 @@ impl ServiceDefinition for NotificationService {
             database: deps.database.clone(),
             clock: deps.clock.clone(),
             orders: deps.peers.get("order")?,
-            mailer: Mailer::new(config.mail.target()?, config.mail.from.parse()?)?,
+            mailer: Mailer::new(post, config.mail.from.parse()?),
             links: Arc::new(TrackingLinks::new(config.tracking.secret.expose().as_bytes())?),
             base_url: config.tracking.base_url.clone(),
-            wake: wake.clone(),
         };
         let timeout = Duration::from_millis(config.webhooks.timeout_ms);
         let allow_private_addresses = config.webhooks.allow_private_addresses;
@@ -77,7 +88,6 @@ impl ServiceDefinition for NotificationService {
             database: deps.database.clone(),
             clock: deps.clock.clone(),
             client: WebhookClient::new(timeout, allow_private_addresses)?,
-            wake: wake.clone(),
         };
         let stopping = CancellationToken::new();
         let api = Api {
@@ -85,7 +95,7 @@ impl ServiceDefinition for NotificationService {
             clock: deps.clock.clone(),
             ids: deps.ids,
             entropy: deps.entropy,
-            wake,
+            wake: wake.clone(),
             allow_private_addresses,
             stopping: stopping.clone(),
         };
@@ -93,9 +103,9 @@ impl ServiceDefinition for NotificationService {
         Ok(Assembly::new(Self::NAME)
             .serve(NotificationServiceServer::new(api).max_decoding_message_size(MAX_MESSAGE_BYTES))
             .serve(Operations::new(audit, messaging.clone()).into_server())
-            .workers(messaging.tasks())
-            .worker(Worker::new("mails", move |shutdown| mails.run(shutdown)))
-            .worker(Worker::new("webhooks", move |shutdown| webhooks.run(shutdown)))
+            .workers(messaging.workers())
+            .worker(Worker::taking("mails", mails).woken_by(&wake.mails))
+            .worker(Worker::taking("webhooks", webhooks).woken_by(&wake.webhooks))
             // Watches have no end of their own; without this the gRPC server would wait for them.
             .worker(
                 Worker::new("watches", async move |shutdown: CancellationToken| {

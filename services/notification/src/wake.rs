@@ -1,20 +1,22 @@
 //! Waking those who wait for new rows, so that nothing waits for a poll.
 
+use std::sync::Arc;
+
 use tokio::sync::{Notify, watch};
 
 /// Woken when changes were recorded.
 #[derive(Debug)]
 pub struct Wake {
     /// The mail job.
-    pub mails: Notify,
+    pub mails: Arc<Notify>,
     /// The webhook job.
-    pub webhooks: Notify,
+    pub webhooks: Arc<Notify>,
     changes: watch::Sender<u64>,
 }
 
 impl Default for Wake {
     fn default() -> Self {
-        Self { mails: Notify::new(), webhooks: Notify::new(), changes: watch::Sender::new(0) }
+        Self { mails: Arc::default(), webhooks: Arc::default(), changes: watch::Sender::new(0) }
     }
 }
 

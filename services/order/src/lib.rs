@@ -57,15 +57,15 @@ impl ServiceDefinition for OrderService {
         Ok(Assembly::new(Self::NAME)
             .serve(OrderServiceServer::new(api).max_decoding_message_size(MAX_MESSAGE_BYTES))
             .serve(Operations::new(audit, messaging.clone()).into_server())
-            .workers(messaging.tasks())
+            .workers(messaging.workers())
             .worker({
                 let (gauges, database) = (Gauges::register(&deps.metrics), database.clone());
-                Worker::new("gauges", move |shutdown| jobs::gauges(gauges, database, shutdown))
+                Worker::repeating("gauges", move || jobs::gauges(gauges.clone(), database.clone()))
             })
             .worker({
                 let (context, database) = (context.clone(), database.clone());
-                Worker::new("wake", move |shutdown| jobs::wake(context, database, shutdown))
+                Worker::repeating("wake", move || jobs::wake(context.clone(), database.clone()))
             })
-            .worker(Worker::new("sweep", move |shutdown| jobs::sweep(context, database, shutdown))))
+            .worker(Worker::repeating("sweep", move || jobs::sweep(context.clone(), database.clone()))))
     }
 }

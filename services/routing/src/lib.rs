@@ -64,6 +64,6 @@ impl ServiceDefinition for RoutingService {
         Ok(Assembly::new(Self::NAME)
             .serve(RoutingServiceServer::new(api).max_decoding_message_size(MAX_MESSAGE_BYTES))
             .serve(Operations::new(audit, messaging.clone()).into_server())
-            .workers(messaging.tasks()))
+            .workers(messaging.workers()))
     }
 }

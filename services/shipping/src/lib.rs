@@ -2,7 +2,7 @@
 
 mod api;
 mod audit;
-mod carriers;
+pub mod carriers;
 mod commands;
 mod config;
 mod domain;
@@ -26,7 +26,7 @@ pub use migrations::Migrator;
 use crate::{
     api::Api,
     audit::Audit,
-    carriers::{Carriers, simulated::Simulated},
+    carriers::{Carrier, Carriers, simulated::Simulated},
     commands::Context,
     jobs::{
         labels,
@@ -46,6 +46,17 @@ impl ServiceDefinition for ShippingService {
     type Migrator = Migrator;
 
     async fn build(config: Config, deps: Deps) -> Result<Assembly, BuildError> {
+        Self::with_carrier(config, deps, |simulated| simulated)
+    }
+}
+
+impl ShippingService {
+    /// Puts the service together with a carrier that stands before the simulated one, or in its place.
+    pub fn with_carrier(
+        config: Config,
+        deps: Deps,
+        before: impl FnOnce(Arc<dyn Carrier>) -> Arc<dyn Carrier>,
+    ) -> Result<Assembly, BuildError> {
         let messaging = MessagingBuilder::new(
             Self::NAME,
             deps.database.clone(),
@@ -56,14 +67,15 @@ impl ServiceDefinition for ShippingService {
             config.bus.messaging(),
         )
         .metrics(deps.metrics.clone());
+        let wake = Arc::new(Wake::default());
         let simulated = &config.simulated_carrier;
         let context = Context {
             database: deps.database.clone(),
             clock: deps.clock.clone(),
             outbox: messaging.outbox(),
-            carriers: Carriers::new(Arc::new(Simulated::new(simulated.behaviour()?))),
+            carriers: Carriers::new(before(Arc::new(Simulated::new(simulated.behaviour()?)))),
             carrier_timeout: config.labels.carrier_timeout(),
-            wake: Arc::new(Wake::default()),
+            wake: wake.clone(),
         };
         let messaging = events::consume::consume(messaging, &context).build();
         let scans = ScanJob {
@@ -77,8 +89,10 @@ impl ServiceDefinition for ShippingService {
         Ok(Assembly::new(Self::NAME)
             .serve(ShippingServiceServer::new(api).max_decoding_message_size(MAX_MESSAGE_BYTES))
             .serve(Operations::new(audit, messaging.clone()).into_server())
-            .workers(messaging.tasks())
-            .worker(Worker::new("labels", move |shutdown| labels::run(context, shutdown)))
-            .worker(Worker::new("scans", move |shutdown| scans.run(shutdown))))
+            .workers(messaging.workers())
+            .worker(
+                Worker::repeating("labels", move || labels::finish(context.clone())).woken_by(&wake.labels),
+            )
+            .worker(Worker::taking("scans", scans).woken_by(&wake.scans)))
     }
 }

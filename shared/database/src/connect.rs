@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use sea_orm_migration::MigratorTrait;
 
-use crate::{Error, Result, TenantSet, Tx, scope::Scope};
+use crate::{Error, Result, SharedFaults, TenantSet, Tx, scope::Scope};
 
 /// The role that services work as; owns nothing, so row-level security binds it.
 pub(crate) const APP_ROLE: &str = "quartermaster_app";
@@ -41,11 +41,14 @@ pub struct DatabaseOptions {
     pub max_connections: u32,
     /// How long to wait for a free connection.
     pub acquire_timeout: Duration,
+    /// Whether a commit on SQLite waits for the disk. Without it a commit outlives its process, but not its machine: enough
+    /// where only processes die, as in a simulation. PostgreSQL's own settings decide for it.
+    pub survives_power_loss: bool,
 }
 
 impl Default for DatabaseOptions {
     fn default() -> Self {
-        Self { max_connections: 8, acquire_timeout: Duration::from_secs(10) }
+        Self { max_connections: 8, acquire_timeout: Duration::from_secs(10), survives_power_loss: true }
     }
 }
 
@@ -53,6 +56,7 @@ impl Default for DatabaseOptions {
 #[derive(Debug, Clone)]
 pub struct Database {
     connections: Arc<Connections>,
+    faults: Option<SharedFaults>,
 }
 
 /// Connections of a pool.
@@ -82,7 +86,13 @@ impl Database {
         } else {
             return Err(Error::UnknownUrl);
         };
-        Ok(Self { connections: Arc::new(connections) })
+        Ok(Self { connections: Arc::new(connections), faults: None })
+    }
+
+    /// The same database, at whose commits `faults` decides what goes wrong.
+    #[must_use]
+    pub fn with_faults(self, faults: SharedFaults) -> Self {
+        Self { faults: Some(faults), ..self }
     }
 
     /// Brings the schema up to date. Safe to run from several processes at once and with the old version still serving.
@@ -159,11 +169,11 @@ impl Database {
             ..TransactionOptions::default()
         };
         let inner = self.connections.writer.begin_with_options(options).await?;
-        enter(Tx::new(inner, scope)).await
+        enter(Tx::new(inner, scope, self.faults.clone())).await
     }
 
     async fn begin_read(&self, scope: Scope) -> Result<Tx> {
-        enter(Tx::new(self.connections.reader.begin().await?, scope)).await
+        enter(Tx::new(self.connections.reader.begin().await?, scope, None)).await
     }
 }
 
@@ -205,6 +215,12 @@ async fn open_postgres(url: &str, options: &DatabaseOptions) -> Result<Connectio
 }
 
 async fn open_sqlite(url: &str, options: &DatabaseOptions) -> Result<Connections> {
+    // NORMAL may lose the last commits when the power goes; an order answered with 201 may not be lost.
+    let synchronous = if options.survives_power_loss {
+        sqlite::SqliteSynchronous::Full
+    } else {
+        sqlite::SqliteSynchronous::Off
+    };
     let connect = |max_connections: u32, read_only: bool| {
         let mut connect = ConnectOptions::new(url);
         connect
@@ -220,8 +236,7 @@ async fn open_sqlite(url: &str, options: &DatabaseOptions) -> Result<Connections
                     .create_if_missing(!read_only)
                     .read_only(read_only)
                     .journal_mode(sqlite::SqliteJournalMode::Wal)
-                    // NORMAL may lose the last commits when the power goes; an order answered with 201 may not be lost.
-                    .synchronous(sqlite::SqliteSynchronous::Full)
+                    .synchronous(synchronous)
                     .foreign_keys(true)
                     .busy_timeout(Duration::from_secs(10))
                     .statement_cache_capacity(256)

@@ -17,6 +17,7 @@ use crate::{
     Batcher, BatcherOptions, Database, DatabaseOptions, Error, Overloaded, TenantEntity, TenantSet, schema,
 };
 
+mod faults;
 mod sets;
 
 mod thing {

@@ -11,7 +11,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    CommitUnknown, Error, Result, TenantEntity,
+    CommitUnknown, Error, Result, SharedFaults, TenantEntity,
     keys::{self, TUPLES_PER_STATEMENT, pair},
     scope::Scope,
 };
@@ -23,6 +23,7 @@ pub struct Tx {
     inner: DatabaseTransaction,
     scope: Scope,
     hooks: Mutex<Vec<Hook>>,
+    faults: Option<SharedFaults>,
 }
 
 impl std::fmt::Debug for Tx {
@@ -32,8 +33,8 @@ impl std::fmt::Debug for Tx {
 }
 
 impl Tx {
-    pub(crate) fn new(inner: DatabaseTransaction, scope: Scope) -> Self {
-        Self { inner, scope, hooks: Mutex::default() }
+    pub(crate) fn new(inner: DatabaseTransaction, scope: Scope, faults: Option<SharedFaults>) -> Self {
+        Self { inner, scope, hooks: Mutex::default(), faults }
     }
 
     pub(crate) fn scope(&self) -> &Scope {
@@ -177,6 +178,14 @@ impl Tx {
 
     /// Makes the change stand, then runs what waited for it.
     pub async fn commit(self) -> Result<()> {
+        if let Some(fault) = self.faults.as_ref().and_then(|faults| faults.at_commit()) {
+            if fault.stands() {
+                self.inner.commit().await?;
+            } else {
+                self.inner.rollback().await?;
+            }
+            return Err(fault.into());
+        }
         match self.inner.commit().await {
             Ok(()) => {}
             Err(error) => {

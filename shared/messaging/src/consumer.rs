@@ -12,24 +12,19 @@ use qm_clock::SharedClock;
 use qm_database::{Database, MAX_TRIES, Retryable as _, TenantSet, Tx};
 use qm_proto::events::Event;
 use qm_telemetry::metrics::Metrics;
+use qm_worker::{Stage, Worker};
 use tokio::time::{Instant, timeout_at};
-use tokio_util::sync::CancellationToken;
 use tracing::{Span, debug, error, info, info_span, warn};
 
 use crate::{
     Envelope, HandleError, Received,
-    bus::{BusError, ConsumerSpec, Delivery, Message, SharedBus, Subscription},
+    bus::{ConsumerSpec, Delivery, Message, SharedBus},
+    consuming::Consuming,
     dead_letters, inbox,
 };
 
-/// Messages taken at a time.
-const BATCH: usize = 256;
-/// How long one request for messages stays open.
-const FETCH_WAIT: Duration = Duration::from_secs(2);
-const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+pub(crate) const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(10);
-/// Longest pause between two batches while a dependency is down, as so many doublings of the first: 3.2 s.
-const MAX_DOUBLINGS: u32 = 5;
 /// A batch has this part of the time in which a delivery must be settled: a delivery may have to wait for the batch before
 /// its own, and settling takes time, too (see `MessagingOptions::ack_wait`).
 const HANDLING_SHARE: u32 = 3;
@@ -84,8 +79,8 @@ pub trait Handler<P: Payload>: Send + Sync + 'static {
 pub(crate) trait Consumer: Send + Sync {
     fn spec(&self) -> &ConsumerSpec;
 
-    /// Consumes until told to stop.
-    async fn run(self: Arc<Self>, shutdown: CancellationToken);
+    /// Who takes batches from the bus.
+    fn worker(self: Arc<Self>) -> Worker;
 
     /// Applies one message that had been set aside.
     async fn replay(&self, message: &Message) -> Result<(), HandleError>;
@@ -115,11 +110,11 @@ struct Taken<P> {
 
 /// What shall happen to deliveries.
 #[derive(Default)]
-struct Settlement {
-    done: Vec<String>,
-    again: Vec<(Duration, Vec<String>)>,
+pub(crate) struct Settlement {
+    pub(crate) done: Vec<String>,
+    pub(crate) again: Vec<(Duration, Vec<String>)>,
     /// True when time ran out before all was handled.
-    was_cut_off: bool,
+    pub(crate) was_cut_off: bool,
 }
 
 #[async_trait]
@@ -128,32 +123,8 @@ impl<P: Payload, H: Handler<P>> Consumer for TypedConsumer<P, H> {
         &self.spec
     }
 
-    async fn run(self: Arc<Self>, shutdown: CancellationToken) {
-        let mut failures = HashMap::new();
-        let mut backoff = FIRST_BACKOFF;
-        while !shutdown.is_cancelled() {
-            let consumed = tokio::select! {
-                subscription = self.bus.subscribe(&self.spec) => match subscription {
-                    Ok(subscription) => {
-                        backoff = FIRST_BACKOFF;
-                        self.consume(subscription, &mut failures, &shutdown).await
-                    }
-                    Err(error) => Err(error),
-                },
-                () = shutdown.cancelled() => return,
-            };
-            let Err(error) = consumed else { return };
-            match &error {
-                // The service that publishes has not started yet.
-                BusError::Unknown(_) => debug!(consumer = %self.spec.name, %error, "waiting for the stream"),
-                _ => warn!(consumer = %self.spec.name, %error, "lost the bus, subscribing again"),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(backoff) => {}
-                () = shutdown.cancelled() => return,
-            }
-            backoff = (backoff * 2).min(MAX_BACKOFF);
-        }
+    fn worker(self: Arc<Self>) -> Worker {
+        Worker::taking(self.spec.name.clone(), Consuming::new(self)).stage(Stage::Consumers)
     }
 
     async fn replay(&self, message: &Message) -> Result<(), HandleError> {
@@ -164,58 +135,12 @@ impl<P: Payload, H: Handler<P>> Consumer for TypedConsumer<P, H> {
 }
 
 impl<P: Payload, H: Handler<P>> TypedConsumer<P, H> {
-    async fn consume(
-        &self,
-        mut subscription: Box<dyn Subscription>,
-        failures: &mut HashMap<String, u32>,
-        shutdown: &CancellationToken,
-    ) -> Result<(), BusError> {
-        let mut unavailable_for: u32 = 0;
-        let mut size = BATCH;
-        loop {
-            let deliveries = tokio::select! {
-                deliveries = subscription.fetch(size, FETCH_WAIT) => deliveries?,
-                () = shutdown.cancelled() => return Ok(()),
-            };
-            if deliveries.is_empty() {
-                continue;
-            }
-            let began = Instant::now();
-            let taken = deliveries.len();
-            let settlement = self.handle(deliveries, failures).await;
-            // Halved at once and grown slowly, so that what cannot be done in time is rarely begun.
-            size = if settlement.was_cut_off { (taken / 2).max(1) } else { (size + 1).min(BATCH) };
-            // Not inside a select: what was applied is settled also while shutting down.
-            if !settlement.done.is_empty() {
-                subscription.ack(&settlement.done).await?;
-            }
-            let waits = settlement.again.iter().any(|(_, tokens)| !tokens.is_empty());
-            for (delay, tokens) in settlement.again {
-                subscription.retry_after(&tokens, delay).await?;
-            }
-            // With nothing done and everything given back, a dependency is down: slow down.
-            unavailable_for = if waits && settlement.done.is_empty() {
-                (unavailable_for + 1).min(MAX_DOUBLINGS)
-            } else {
-                0
-            };
-            if taken < size {
-                tokio::select! {
-                    () = tokio::time::sleep_until(began + self.pace) => {}
-                    () = shutdown.cancelled() => return Ok(()),
-                }
-            }
-            if unavailable_for > 0 {
-                tokio::select! {
-                    () = tokio::time::sleep(FIRST_BACKOFF * 2_u32.pow(unavailable_for)) => {}
-                    () = shutdown.cancelled() => return Ok(()),
-                }
-            }
-        }
-    }
-
     /// Applies a batch, split as far as it takes for every event to be applied, given back or set aside.
-    async fn handle(&self, deliveries: Vec<Delivery>, failures: &mut HashMap<String, u32>) -> Settlement {
+    pub(crate) async fn handle(
+        &self,
+        deliveries: Vec<Delivery>,
+        failures: &mut HashMap<String, u32>,
+    ) -> Settlement {
         let handling_time = self.spec.ack_wait / HANDLING_SHARE;
         let deadline = Instant::now() + handling_time;
         let mut settlement = Settlement::default();
@@ -398,7 +323,7 @@ pub(crate) fn announce(spec: &ConsumerSpec) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MessagingOptions;
+    use crate::{MessagingOptions, consuming::MAX_DOUBLINGS};
 
     #[test]
     fn a_delivery_that_waits_for_the_batch_before_its_own_is_settled_in_time() {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use qm_telemetry::metrics::Metrics;
+use qm_worker::{Error, Rest, Turns};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
@@ -11,17 +13,26 @@ use crate::Messaging;
 /// Between two looks, in real time: as often as metrics are usually read.
 const LOOK: Duration = Duration::from_secs(15);
 
-/// Looks until told to stop.
-pub(crate) async fn show(messaging: Messaging, metrics: Metrics, shutdown: CancellationToken) {
-    loop {
+/// Looks now and then.
+pub(crate) struct Gauges {
+    messaging: Messaging,
+    metrics: Metrics,
+}
+
+impl Gauges {
+    pub(crate) fn new(messaging: Messaging, metrics: Metrics) -> Self {
+        Self { messaging, metrics }
+    }
+}
+
+#[async_trait]
+impl Turns for Gauges {
+    async fn turn(&mut self, stop: &CancellationToken) -> Result<Rest, Error> {
         tokio::select! {
-            () = look(&messaging, &metrics) => {}
-            () = shutdown.cancelled() => return,
+            () = look(&self.messaging, &self.metrics) => {}
+            () = stop.cancelled() => {}
         }
-        tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
-            () = shutdown.cancelled() => return,
-        }
+        Ok(Rest::of(LOOK))
     }
 }
 

@@ -1,8 +1,8 @@
 //! From a commit to the relay of the same process, without reading back what was just written.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Notify, futures::Notified};
+use tokio::sync::Notify;
 
 use crate::table::history;
 
@@ -13,7 +13,7 @@ const MAX_WAITING: usize = 8_192;
 #[derive(Debug, Default)]
 pub(crate) struct Handover {
     waiting: Mutex<Waiting>,
-    arrived: Notify,
+    arrived: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -56,11 +56,12 @@ impl Handover {
     /// Says that events which were taken are still in the outbox.
     pub(crate) fn leave_some(&self) {
         self.lock().left_some = true;
+        self.arrived.notify_one();
     }
 
-    /// Until something is handed over.
-    pub(crate) fn arrived(&self) -> Notified<'_> {
-        self.arrived.notified()
+    /// Notified when something is handed over.
+    pub(crate) fn arrived(&self) -> Arc<Notify> {
+        Arc::clone(&self.arrived)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {

@@ -2,6 +2,7 @@
 
 pub mod bus;
 mod consumer;
+mod consuming;
 mod dead_letters;
 mod envelope;
 mod error;
@@ -21,5 +22,5 @@ pub use dead_letters::DeadLetter;
 pub use envelope::{Envelope, MalformedEnvelope};
 pub use error::HandleError;
 pub use event::{NewEvent, Received};
-pub use messaging::{Backlog, Messaging, MessagingBuilder, MessagingOptions, Stage, Task};
+pub use messaging::{Backlog, Messaging, MessagingBuilder, MessagingOptions};
 pub use outbox::Outbox;

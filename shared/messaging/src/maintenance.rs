@@ -3,8 +3,10 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use async_trait::async_trait;
 use chrono::{DateTime, Datelike as _, TimeDelta, TimeZone as _, Utc};
 use qm_database::{Database, Error};
+use qm_worker::{Rest, Turns, Worker};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _,
     sea_query::OnConflict,
@@ -14,18 +16,16 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::{
-    Envelope, HandleError,
+    Envelope, HandleError, MessagingOptions,
     bus::{StreamSpec, StreamState},
     relay::Relay,
     table::{history, inbox, outbox, stream_memory},
 };
 
 const ROUND: Duration = Duration::from_secs(30);
-/// After a round that failed; doubled with each that follows, up to a round.
-const FIRST_BACKOFF: Duration = Duration::from_secs(2);
 /// Messages younger than this stay on the stream, however settled: longer than the broker's window for duplicates, so
 /// that a repeated publish is still recognised.
-const KEEP_ON_STREAM: Duration = Duration::from_secs(300);
+const KEEP_ON_STREAM: TimeDelta = TimeDelta::minutes(5);
 /// What a stream that lost its tail may have lost before the last message that it still has: publishes are concurrent.
 const REPUBLISH_MARGIN_MINUTES: i64 = 5;
 /// Days to keep what must not be dropped yet.
@@ -34,93 +34,61 @@ const NEVER: i64 = i64::MAX;
 const DAYS_AHEAD: i64 = 2;
 
 pub(crate) struct Maintenance {
-    pub(crate) relay: Relay,
-    pub(crate) stream: StreamSpec,
-    pub(crate) history_days: i64,
-    pub(crate) inbox_days: i64,
-    /// Whether this process publishes: only the stream's own service looks after it.
-    pub(crate) round: Duration,
+    relay: Relay,
+    stream: StreamSpec,
+    history_days: i64,
+    inbox_days: i64,
+    /// When the stream's last sequence was seen, oldest first.
+    sightings: VecDeque<(DateTime<Utc>, u64)>,
+}
+
+#[async_trait]
+impl Turns for Maintenance {
+    async fn turn(&mut self, stop: &CancellationToken) -> Result<Rest, qm_worker::Error> {
+        tokio::select! {
+            round = self.round() => round?,
+            () = stop.cancelled() => {}
+        }
+        Ok(Rest::of(ROUND))
+    }
 }
 
 impl Maintenance {
-    /// A round as often as is good.
-    pub(crate) fn every(
-        relay: Relay,
-        max_bytes: u64,
-        replicas: u8,
-        history_days: i64,
-        inbox_days: i64,
-    ) -> Self {
+    /// Looks after the stream to which `relay` publishes: only the stream's own service does.
+    pub(crate) fn new(relay: Relay, options: &MessagingOptions) -> Self {
+        let subject = |subject: &&str| Envelope::subject(&format!("{subject}.>"));
         let stream = StreamSpec {
             name: relay.stream.name.to_owned(),
-            subjects: relay
-                .stream
-                .subjects
-                .iter()
-                .map(|subject| Envelope::subject(&format!("{subject}.>")))
-                .collect(),
-            max_bytes,
-            replicas,
+            subjects: relay.stream.subjects.iter().map(subject).collect(),
+            max_bytes: options.stream_max_bytes,
+            replicas: options.stream_replicas,
         };
-        Self { relay, stream, history_days, inbox_days, round: ROUND }
+        let (history_days, inbox_days) = (options.history_days, options.inbox_days);
+        Self { relay, stream, history_days, inbox_days, sightings: VecDeque::new() }
     }
 
-    pub(crate) async fn run(self, shutdown: CancellationToken) {
-        // (when, the stream's last sequence then), oldest first.
-        let mut sightings = VecDeque::new();
-        let mut backoff = FIRST_BACKOFF;
-        let mut problem = String::new();
-        loop {
-            let outcome = tokio::select! {
-                outcome = self.round(&mut sightings) => outcome,
-                () = shutdown.cancelled() => return,
-            };
-            let pause = match outcome {
-                Ok(()) => {
-                    (backoff, problem) = (FIRST_BACKOFF, String::new());
-                    self.round
-                }
-                Err(error) => {
-                    // Said once for each problem: a setup that is wrong stays so until somebody changes it, and meanwhile
-                    // readiness tells it.
-                    let text = error.to_string();
-                    if text != problem {
-                        warn!(stream = %self.stream.name, %error, "looking after the stream failed, trying again");
-                        problem = text;
-                    }
-                    let pause = backoff.min(self.round);
-                    backoff = (backoff * 2).min(ROUND);
-                    pause
-                }
-            };
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = shutdown.cancelled() => return,
-            }
-        }
+    pub(crate) fn worker(self) -> Worker {
+        Worker::taking(format!("{}-maintenance", self.relay.source), self)
     }
 
-    async fn round(&self, sightings: &mut VecDeque<(tokio::time::Instant, u64)>) -> Result<(), HandleError> {
+    async fn round(&mut self) -> Result<(), HandleError> {
         let unavailable = |error: crate::bus::BusError| HandleError::Unavailable(error.to_string());
         self.relay.bus.declare_stream(&self.stream).await.map_err(unavailable)?;
         let state = self.relay.bus.stream_state(&self.stream.name).await.map_err(unavailable)?;
         self.republish_what_was_lost(&state).await?;
-        self.purge(&state, sightings).await?;
+        self.purge(&state).await?;
         look_after_tables(&self.relay.database, self.relay.clock.now(), self.history_days, self.inbox_days)
             .await?;
         Ok(())
     }
 
-    async fn purge(
-        &self,
-        state: &StreamState,
-        sightings: &mut VecDeque<(tokio::time::Instant, u64)>,
-    ) -> Result<(), HandleError> {
-        let now = tokio::time::Instant::now();
+    async fn purge(&mut self, state: &StreamState) -> Result<(), HandleError> {
+        let now = self.relay.clock.now();
+        let sightings = &mut self.sightings;
         sightings.push_back((now, state.last_sequence));
         let mut old_enough = 0;
         while let Some((seen, sequence)) = sightings.front().copied() {
-            if now.duration_since(seen) < KEEP_ON_STREAM {
+            if now - seen < KEEP_ON_STREAM {
                 break;
             }
             old_enough = sequence;

@@ -2,21 +2,21 @@
 
 use std::{marker::PhantomData, sync::Arc, time::Duration};
 
-use futures::future::BoxFuture;
 use qm_clock::{SharedClock, SharedEntropy};
 use qm_database::{Database, Error, Result};
 use qm_ids::IdGenerator;
 use qm_proto::events::{Event, stream_from, stream_of};
 use qm_telemetry::metrics::Metrics;
+use qm_worker::Worker;
 use sea_orm::{PaginatorTrait as _, QueryOrder as _};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
     DeadLetter, Envelope, Handler, Outbox, Payload,
     bus::{BusError, ConsumerSpec, SharedBus},
     consumer::{Consumer, TypedConsumer, announce},
-    dead_letters, gauges,
+    dead_letters,
+    gauges::Gauges,
     handover::Handover,
     maintenance::Maintenance,
     relay::Relay,
@@ -62,33 +62,6 @@ impl Default for MessagingOptions {
             history_days: 7,
             inbox_days: 14,
         }
-    }
-}
-
-/// When a task stops while its service drains: first nothing new is taken, last the outbox is emptied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
-    /// Takes events from the bus.
-    Consumers,
-    /// Looks after streams and tables.
-    Maintenance,
-    /// Publishes what the others wrote.
-    Relay,
-}
-
-/// A loop to run beside the service until its token is cancelled.
-pub struct Task {
-    /// For logs and metrics.
-    pub name: String,
-    /// When it stops.
-    pub stage: Stage,
-    /// The loop.
-    pub run: Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, ()> + Send>,
-}
-
-impl std::fmt::Debug for Task {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Task").field("name", &self.name).field("stage", &self.stage).finish_non_exhaustive()
     }
 }
 
@@ -247,45 +220,20 @@ impl MessagingBuilder {
 }
 
 impl Messaging {
-    /// The loops to run beside the service.
-    pub fn tasks(&self) -> Vec<Task> {
-        let mut tasks: Vec<Task> = Vec::new();
-        for consumer in self.consumers.iter().cloned() {
-            tasks.push(Task {
-                name: consumer.spec().name.clone(),
-                stage: Stage::Consumers,
-                run: Box::new(move |shutdown| consumer.run(shutdown)),
-            });
-        }
+    /// The workers to run beside the service.
+    pub fn workers(&self) -> Vec<Worker> {
+        let mut workers: Vec<Worker> =
+            self.consumers.iter().cloned().map(|consumer| consumer.worker()).collect();
         if let Some(metrics) = self.metrics.clone() {
-            let messaging = self.clone();
-            tasks.push(Task {
-                name: format!("{}-gauges", self.service),
-                stage: Stage::Maintenance,
-                run: Box::new(move |shutdown| Box::pin(gauges::show(messaging, metrics, shutdown))),
-            });
+            workers
+                .push(Worker::taking(format!("{}-gauges", self.service), Gauges::new(self.clone(), metrics)));
         }
         if let Some(relay) = self.relay.clone() {
-            let options = &self.options;
-            let maintenance = Maintenance::every(
-                relay.clone(),
-                options.stream_max_bytes,
-                options.stream_replicas,
-                options.history_days,
-                options.inbox_days,
-            );
-            tasks.push(Task {
-                name: format!("{}-maintenance", self.service),
-                stage: Stage::Maintenance,
-                run: Box::new(move |shutdown| Box::pin(maintenance.run(shutdown))),
-            });
-            tasks.push(Task {
-                name: format!("{}-relay", self.service),
-                stage: Stage::Relay,
-                run: Box::new(move |shutdown| Box::pin(relay.run(shutdown))),
-            });
+            workers.push(Maintenance::new(relay.clone(), &self.options).worker());
+            workers.push(relay.clone().look_for_left());
+            workers.push(relay.worker());
         }
-        tasks
+        workers
     }
 
     /// Answers when the bus does, and is set up as needed; the error says what is not.

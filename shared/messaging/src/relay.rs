@@ -5,19 +5,20 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 use qm_clock::SharedClock;
 use qm_database::{Database, TenantEntity as _};
 use qm_ids::TenantId;
 use qm_proto::events::Stream;
+use qm_worker::{Error, Rest, Stage, Turns, Worker};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, Query},
 };
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 use uuid::Uuid;
 
 use crate::{
@@ -35,31 +36,10 @@ const UNTOLD_AGE_SECONDS: i64 = 2;
 /// Age at which a row of another process is taken over. Longer than a healthy process takes to publish, so that two do
 /// not publish the same; if they do, consumers notice.
 const TAKEOVER_AGE_SECONDS: i64 = 5;
-/// Between two looks for such rows. They are rare, and a look at every wake would cost a query per commit.
+/// Between two looks for such rows.
 const LOOK_FOR_LEFT: Duration = Duration::from_secs(1);
 /// The shortest time from one round to the next. Events that find the relay idle are published at once.
 const PACE: Duration = Duration::from_millis(10);
-const FIRST_BACKOFF: Duration = Duration::from_millis(50);
-const MAX_BACKOFF: Duration = Duration::from_secs(5);
-
-/// When rows that nobody handed over were looked for.
-#[derive(Debug, Default)]
-struct LeftBehind {
-    looked_at: Option<Instant>,
-}
-
-impl LeftBehind {
-    /// True when it is time for another look, which then counts as taken.
-    fn is_due(&mut self) -> bool {
-        let now = Instant::now();
-        let is_due = self.looked_at.is_none_or(|looked_at| now.duration_since(looked_at) >= LOOK_FOR_LEFT);
-        if is_due {
-            self.looked_at = Some(now);
-        }
-        is_due
-    }
-}
-
 /// Publishes a service's events.
 #[derive(Clone)]
 pub(crate) struct Relay {
@@ -72,76 +52,62 @@ pub(crate) struct Relay {
     pub(crate) handover: Arc<Handover>,
 }
 
-impl Relay {
-    /// Publishes until told to stop, then once more what is left.
-    pub(crate) async fn run(self, shutdown: CancellationToken) {
-        let mut backoff = FIRST_BACKOFF;
-        let mut failing = false;
-        let mut left_behind = LeftBehind::default();
-        loop {
-            let is_last = shutdown.is_cancelled();
-            if is_last {
-                // Nobody will look later.
-                self.handover.leave_some();
-            }
-            let began = Instant::now();
-            match self.drain(&mut left_behind).await {
-                Ok(published) => {
-                    if failing {
-                        info!(service = self.source, published, "publishing events again");
-                    }
-                    (failing, backoff) = (false, FIRST_BACKOFF);
-                }
-                Err(error) => {
-                    // Said once per outage: the outbox keeps the events and its age is a metric.
-                    if !failing {
-                        warn!(service = self.source, %error, "events cannot be published, they wait in the outbox");
-                    }
-                    failing = true;
-                    backoff = (backoff * 2).min(MAX_BACKOFF);
-                    self.handover.leave_some();
-                }
-            }
-            if is_last {
-                return;
-            }
-            // What is committed meanwhile is published together.
-            tokio::select! {
-                () = tokio::time::sleep_until(began + PACE) => {}
-                () = shutdown.cancelled() => {}
-            }
-            let pause = if failing { backoff } else { LOOK_FOR_LEFT };
-            tokio::select! {
-                () = self.handover.arrived(), if !failing => {}
-                () = tokio::time::sleep(pause) => {}
-                // One more round, for what the last transactions wrote.
-                () = shutdown.cancelled() => {}
-            }
+#[async_trait]
+impl Turns for Relay {
+    async fn turn(&mut self, stop: &CancellationToken) -> Result<Rest, Error> {
+        if stop.is_cancelled() {
+            // Nobody will look later.
+            self.handover.leave_some();
         }
+        if let Err(error) = self.drain().await {
+            // What was taken is still in the outbox.
+            self.handover.leave_some();
+            return Err(error.into());
+        }
+        Ok(Rest::of(LOOK_FOR_LEFT).at_least(PACE))
+    }
+}
+
+impl Relay {
+    /// Who publishes what is handed over, at once.
+    pub(crate) fn worker(self) -> Worker {
+        let arrived = self.handover.arrived();
+        // One more turn, for what the last transactions wrote.
+        let name = format!("{}-relay", self.source);
+        Worker::taking(name, self).stage(Stage::Relay).woken_by(&arrived).with_last_turn()
     }
 
-    /// Publishes everything that is ours, and now and then what was left behind. Returns how many events that was.
-    async fn drain(&self, left_behind: &mut LeftBehind) -> Result<usize, HandleError> {
-        let mut published = 0;
+    /// Who looks for what nobody hands over: now and then, since it is rare.
+    pub(crate) fn look_for_left(self) -> Worker {
+        Worker::repeating(format!("{}-relay-left", self.source), move || {
+            let relay = self.clone();
+            async move {
+                relay.take_over().await?;
+                if relay.has_untold().await? {
+                    relay.handover.leave_some();
+                }
+                Ok::<_, HandleError>(Rest::of(LOOK_FOR_LEFT))
+            }
+        })
+    }
+
+    /// Publishes everything that was handed over, and what is left in the outbox if there is something.
+    async fn drain(&self) -> Result<(), HandleError> {
         let mut read_all = false;
-        if left_behind.is_due() {
-            self.take_over().await?;
-            read_all = self.has_untold().await?;
-        }
         loop {
             let Taken { events, left_some } = self.handover.take(BATCH);
             read_all |= left_some;
             if events.is_empty() {
                 break;
             }
-            published += self.publish(events).await?;
+            self.publish(events).await?;
         }
         while read_all {
             let events = self.read().await?;
             read_all = events.len() == BATCH;
-            published += self.publish(events).await?;
+            self.publish(events).await?;
         }
-        Ok(published)
+        Ok(())
     }
 
     /// Makes rows of processes that died ours.
@@ -214,9 +180,9 @@ impl Relay {
         Ok(events)
     }
 
-    async fn publish(&self, events: Vec<history::Model>) -> Result<usize, HandleError> {
+    async fn publish(&self, events: Vec<history::Model>) -> Result<(), HandleError> {
         if events.is_empty() {
-            return Ok(0);
+            return Ok(());
         }
         let keys: Vec<_> = events.iter().map(|event| (event.tenant_id, event.event_id.as_uuid())).collect();
         let messages: Vec<Message> = events.into_iter().map(|event| self.message(event)).collect();
@@ -230,7 +196,7 @@ impl Relay {
             }
         }
         self.acknowledge(&acknowledged).await?;
-        failure.map_or(Ok(acknowledged.len()), |error| Err(HandleError::Unavailable(error.to_string())))
+        failure.map_or(Ok(()), |error| Err(HandleError::Unavailable(error.to_string())))
     }
 
     /// Only after the bus did: a crash before this publishes the events twice, which consumers notice.
@@ -329,7 +295,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_another_process_left_is_looked_for_at_a_pace_however_often_the_relay_is_woken() {
+    async fn what_another_process_left_is_published_once_it_is_old_enough() {
         let folder = tempfile::tempdir().unwrap();
         let url = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
@@ -346,13 +312,16 @@ mod tests {
         let owner = Uuid::from_u128(1);
         let handover = Arc::default();
         let relay = Relay { source: "order", owner, stream, database, bus, clock: clock.clone(), handover };
-        let mut left = LeftBehind::default();
+        let mut left = relay.clone().look_for_left();
+        let stop = CancellationToken::new();
+        let published = async || relay.bus.stream_state(stream.name).await.unwrap().last_sequence;
 
         write(&relay, &ids, clock.now()).await;
-        assert_eq!(relay.drain(&mut left).await.unwrap(), 0, "its own process may be about to publish it");
-        clock.advance(Duration::from_secs(10));
-        assert_eq!(relay.drain(&mut left).await.unwrap(), 0, "it has just been looked for");
-        tokio::time::sleep(LOOK_FOR_LEFT).await;
-        assert_eq!(relay.drain(&mut left).await.unwrap(), 1);
+        for (seconds, expected) in [(0, 0), (10, 1)] {
+            clock.advance(Duration::from_secs(seconds));
+            left.turn(&stop).await.unwrap().unwrap();
+            relay.clone().turn(&stop).await.unwrap();
+            assert_eq!(published().await, expected, "its own process may be about to publish it at first");
+        }
     }
 }

@@ -93,15 +93,15 @@ impl Assembly {
 
     /// Runs a worker.
     #[must_use]
-    pub fn worker(mut self, worker: impl Into<Worker>) -> Self {
-        self.workers.push(worker.into());
+    pub fn worker(mut self, worker: Worker) -> Self {
+        self.workers.push(worker);
         self
     }
 
     /// Runs several workers.
     #[must_use]
-    pub fn workers<W: Into<Worker>>(mut self, workers: impl IntoIterator<Item = W>) -> Self {
-        self.workers.extend(workers.into_iter().map(Into::into));
+    pub fn workers(mut self, workers: impl IntoIterator<Item = Worker>) -> Self {
+        self.workers.extend(workers);
         self
     }
 
@@ -110,6 +110,11 @@ impl Assembly {
     pub fn ready_when(mut self, check: ReadinessCheck) -> Self {
         self.readiness.push(check);
         self
+    }
+
+    /// Takes the workers out, for whoever gives them their turns instead of running the service.
+    pub fn take_workers(&mut self) -> Vec<Worker> {
+        std::mem::take(&mut self.workers)
     }
 
     /// The service's name.

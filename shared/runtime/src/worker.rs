@@ -1,14 +1,8 @@
-//! What a service does besides answering: consumers, jobs, the outbox relay. Workers run until they are told to stop, in
-//! stages.
+//! Workers at work: they run until they are told to stop, in stages.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-    error::Error,
-    fmt,
-};
+use std::collections::{BTreeMap, HashMap};
 
-use futures::{FutureExt as _, future::BoxFuture};
+use qm_worker::{Error, Stage, Worker};
 use tokio::{
     task::{AbortHandle, Id, JoinError, JoinSet},
     time::{Instant, timeout_at},
@@ -17,86 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::panics;
 
-/// When a worker stops while the process drains: in this order, each stage after the one before has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
-    /// What lets requests in, such as a public HTTP server; stops together with gRPC.
-    Ingress,
-    /// What takes events from the bus.
-    Consumers,
-    /// Timers, sweeps, deliveries.
-    Jobs,
-    /// What brings events to the bus: last, so that everything written before still leaves.
-    Relay,
-}
-
-type Run = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, WorkerResult> + Send>;
-type WorkerResult = Result<(), Box<dyn Error + Send + Sync>>;
-
-/// A part of a service that runs until its token is cancelled.
-///
-/// Ending before that, with or without an error, or panicking, brings the service down: a service that has silently
-/// stopped consuming is worse than one that is restarted.
-pub struct Worker {
-    name: Cow<'static, str>,
-    stage: Stage,
-    run: Run,
-}
-
-/// What a worker's future may return: nothing, or a result.
-pub trait WorkerOutcome {
-    /// The outcome as a result.
-    fn into_result(self) -> WorkerResult;
-}
-
-impl WorkerOutcome for () {
-    fn into_result(self) -> WorkerResult {
-        Ok(())
-    }
-}
-
-impl<E: Into<Box<dyn Error + Send + Sync>>> WorkerOutcome for Result<(), E> {
-    fn into_result(self) -> WorkerResult {
-        self.map_err(Into::into)
-    }
-}
-
-impl Worker {
-    /// A worker of the stage [`Stage::Jobs`]. `run` gets the token that tells it to stop.
-    pub fn new<F>(
-        name: impl Into<Cow<'static, str>>,
-        run: impl FnOnce(CancellationToken) -> F + Send + 'static,
-    ) -> Self
-    where
-        F: Future<Output: WorkerOutcome> + Send + 'static,
-    {
-        let run: Run = Box::new(move |token| run(token).map(WorkerOutcome::into_result).boxed());
-        Self { name: name.into(), stage: Stage::Jobs, run }
-    }
-
-    /// The same worker in another stage.
-    #[must_use]
-    pub fn stage(self, stage: Stage) -> Self {
-        Self { stage, ..self }
-    }
-}
-
-impl From<qm_messaging::Task> for Worker {
-    fn from(task: qm_messaging::Task) -> Self {
-        let stage = match task.stage {
-            qm_messaging::Stage::Consumers => Stage::Consumers,
-            qm_messaging::Stage::Maintenance => Stage::Jobs,
-            qm_messaging::Stage::Relay => Stage::Relay,
-        };
-        Self::new(task.name, task.run).stage(stage)
-    }
-}
-
-impl fmt::Debug for Worker {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Worker").field("name", &self.name).field("stage", &self.stage).finish_non_exhaustive()
-    }
-}
+type WorkerResult = Result<(), Error>;
 
 /// A worker ended that should not have.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +20,7 @@ pub struct WorkerEnded {
     /// Service and worker, such as `order/relay`.
     pub name: String,
     how: &'static str,
-    source: Option<Box<dyn Error + Send + Sync>>,
+    source: Option<Error>,
 }
 
 /// Workers at work.
@@ -125,11 +40,11 @@ struct Member {
 
 impl Running {
     pub(crate) fn start(&mut self, service: &'static str, worker: Worker) {
-        let Worker { name, stage, run } = worker;
+        let (name, stage) = (format!("{service}/{}", worker.name()), worker.stops_in());
         let token = self.tokens.entry(stage).or_default().clone();
         // No span around a worker's whole life: everything that it ever does would become one endless trace.
-        let abort = self.tasks.spawn(run(token));
-        self.members.insert(abort.id(), Member { name: format!("{service}/{name}"), stage, abort });
+        let abort = self.tasks.spawn(worker.run(token));
+        self.members.insert(abort.id(), Member { name, stage, abort });
     }
 
     /// Waits until a worker ends that was not told to. Never ends if there are no workers.

@@ -1,7 +1,8 @@
 //! Sending mails: through a mail server, or into a folder.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{fmt::Debug, io, path::PathBuf, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use lettre::{
     AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
@@ -15,17 +16,25 @@ use crate::{config::MailTarget, domain::template::Rendered};
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A way for mails.
+#[async_trait]
+pub trait Post: Debug + Send + Sync {
+    /// Sends a mail. It may be sent again under the same `id` if nobody says that it was taken.
+    async fn send(&self, id: MessageId, mail: Message) -> Result<(), MailError>;
+}
+
+/// Writes mails and sends them.
 #[derive(Debug, Clone)]
 pub struct Mailer {
     from: Mailbox,
-    way: Way,
+    post: Arc<dyn Post>,
 }
 
-#[derive(Debug, Clone)]
-enum Way {
-    Smtp(AsyncSmtpTransport<Tokio1Executor>),
-    Folder(PathBuf),
-}
+#[derive(Debug)]
+struct Smtp(AsyncSmtpTransport<Tokio1Executor>);
+
+/// A folder in which each mail is a file.
+#[derive(Debug)]
+struct Folder(PathBuf);
 
 /// Why a mail was not sent.
 #[derive(Debug, thiserror::Error)]
@@ -48,16 +57,38 @@ impl MailError {
     }
 }
 
+/// The way to a target.
+pub fn way_to(target: MailTarget) -> Result<Arc<dyn Post>, lettre::transport::smtp::Error> {
+    Ok(match target {
+        MailTarget::Smtp(url) => Arc::new(Smtp(
+            AsyncSmtpTransport::<Tokio1Executor>::from_url(&url)?.timeout(Some(TIMEOUT)).build(),
+        )),
+        MailTarget::Mailbox(folder) => Arc::new(Folder(folder)),
+    })
+}
+
+#[async_trait]
+impl Post for Smtp {
+    async fn send(&self, _: MessageId, mail: Message) -> Result<(), MailError> {
+        match self.0.send(mail).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_permanent() => Err(MailError::Refused(error.to_string())),
+            Err(error) => Err(MailError::Failed(error.to_string())),
+        }
+    }
+}
+
+#[async_trait]
+impl Post for Folder {
+    async fn send(&self, id: MessageId, mail: Message) -> Result<(), MailError> {
+        write(&self.0, id, mail.formatted()).await.map_err(|error| MailError::Failed(error.to_string()))
+    }
+}
+
 impl Mailer {
-    /// A way to `target` for mails from `from`.
-    pub fn new(target: MailTarget, from: Mailbox) -> Result<Self, lettre::transport::smtp::Error> {
-        let way = match target {
-            MailTarget::Smtp(url) => Way::Smtp(
-                AsyncSmtpTransport::<Tokio1Executor>::from_url(&url)?.timeout(Some(TIMEOUT)).build(),
-            ),
-            MailTarget::Mailbox(folder) => Way::Folder(folder),
-        };
-        Ok(Self { from, way })
+    /// Sends mails from `from` by `post`.
+    pub fn new(post: Arc<dyn Post>, from: Mailbox) -> Self {
+        Self { from, post }
     }
 
     /// Sends a mail, dated `now`. The `Message-ID` is the same at every try, so that a duplicate is recognisable.
@@ -78,16 +109,7 @@ impl Mailer {
             .header(ContentType::TEXT_PLAIN)
             .body(text.body.clone())
             .map_err(|error| MailError::Malformed(error.to_string()))?;
-        match &self.way {
-            Way::Smtp(transport) => match transport.send(message).await {
-                Ok(_) => Ok(()),
-                Err(error) if error.is_permanent() => Err(MailError::Refused(error.to_string())),
-                Err(error) => Err(MailError::Failed(error.to_string())),
-            },
-            Way::Folder(folder) => write(folder, id, message.formatted())
-                .await
-                .map_err(|error| MailError::Failed(error.to_string())),
-        }
+        self.post.send(id, message).await
     }
 }
 

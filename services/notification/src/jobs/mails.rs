@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt as _, stream};
 use lettre::message::Mailbox;
@@ -12,12 +13,15 @@ use qm_clock::SharedClock;
 use qm_database::{Database, TenantSet};
 use qm_ids::{OrderId, TenantId};
 use qm_proto::order::v1::{BatchGetOrdersRequest, Order, OrderKey, order_service_client::OrderServiceClient};
-use qm_runtime::grpc::{GrpcChannel, MAX_MESSAGE_BYTES};
+use qm_runtime::{
+    BuildError, Rest, Turns,
+    grpc::{GrpcChannel, MAX_MESSAGE_BYTES},
+};
 use qm_tracking_link::TrackingLinks;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info, warn};
 
-use super::{pause, sending};
+use super::{POLL, sending};
 use crate::{
     channel::mail::{MailError, Mailer},
     domain::{
@@ -26,7 +30,6 @@ use crate::{
         template::{self, Context, ContextLine, Template},
     },
     store::{self, Message, TemplateRow},
-    wake::Wake,
 };
 
 /// Mails claimed at a time.
@@ -53,8 +56,6 @@ pub struct MailJob {
     pub links: Arc<TrackingLinks>,
     /// Where the gateway is.
     pub base_url: String,
-    /// Woken when mails were added.
-    pub wake: Arc<Wake>,
 }
 
 impl std::fmt::Debug for MailJob {
@@ -69,29 +70,18 @@ struct Ground {
     templates: HashMap<(TenantId, String, String), Template>,
 }
 
-impl MailJob {
-    /// Sends until told to stop.
-    pub async fn run(self, shutdown: CancellationToken) {
-        let mut is_failing = false;
-        loop {
-            match self.step().await {
-                Ok(count) if count == BATCH as usize && !shutdown.is_cancelled() => continue,
-                Ok(_) => is_failing = false,
-                Err(error) => {
-                    // Once per outage.
-                    if !is_failing {
-                        warn!(error, "mails cannot be sent now");
-                    }
-                    is_failing = true;
-                }
-            }
-            let next = store::messages::next_due(&self.database).await.ok().flatten().filter(|_| !is_failing);
-            if !pause(&*self.clock, next, &self.wake.mails, &shutdown).await {
-                return;
-            }
+#[async_trait]
+impl Turns for MailJob {
+    async fn turn(&mut self, _: &CancellationToken) -> Result<Rest, BuildError> {
+        if self.step().await? == BATCH as usize {
+            return Ok(Rest::none());
         }
+        let next = store::messages::next_due(&self.database).await?;
+        Ok(Rest::of(POLL).until(&self.clock, next))
     }
+}
 
+impl MailJob {
     /// Sends the mails that are due now, at most a batch. Returns how many were tried.
     pub async fn step(&self) -> Result<usize, String> {
         let now = self.clock.now();

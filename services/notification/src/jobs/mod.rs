@@ -1,14 +1,10 @@
-//! Loops that send what waits.
+//! Sending what waits, again and again.
 
 pub mod mails;
 pub mod webhooks;
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use qm_clock::Clock;
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 use tracing::{Span, info_span};
 
 /// Longest pause between two looks at what waits, in real time: another process may have added to it.
@@ -20,25 +16,4 @@ fn sending(what: &'static str, trace: Option<&str>) -> Span {
     let span = info_span!("send", otel.name = what, otel.kind = "client");
     qm_telemetry::propagation::set_parent(&span, trace);
     span
-}
-
-/// Pauses until there may be something to send. False when the loop shall end.
-async fn pause(
-    clock: &dyn Clock,
-    next_due: Option<DateTime<Utc>>,
-    woken: &Notify,
-    shutdown: &CancellationToken,
-) -> bool {
-    let due = async {
-        match next_due {
-            Some(due) => clock.sleep_until(due).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = woken.notified() => true,
-        () = due => true,
-        () = tokio::time::sleep(POLL) => true,
-        () = shutdown.cancelled() => false,
-    }
 }

@@ -1,27 +1,24 @@
 //! Sending webhooks that are due. Each endpoint has a queue of its own: one that fails delays no other.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap};
 
+use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use futures::{StreamExt as _, stream};
 use qm_clock::SharedClock;
 use qm_database::{Database, Result, TenantSet};
 use qm_ids::{EndpointId, TenantId};
-use qm_runtime::CommandError;
+use qm_runtime::{BuildError, CommandError, Rest, Turns};
 use qm_standard_webhooks::{WebhookSecret, sign};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info, warn};
 
-use super::{pause, sending};
+use super::{POLL, sending};
 use crate::{
     channel::http::{Outcome, Webhook, WebhookClient},
     commands,
     domain::backoff,
     store::{self, Change, Delivery, Endpoint},
-    wake::Wake,
 };
 
 /// Deliveries claimed at a time.
@@ -42,8 +39,6 @@ pub struct WebhookJob {
     pub clock: SharedClock,
     /// The way out.
     pub client: WebhookClient,
-    /// Woken when deliveries were added.
-    pub wake: Arc<Wake>,
 }
 
 /// What became of an endpoint's queue.
@@ -55,29 +50,18 @@ struct Visit {
     gone: bool,
 }
 
-impl WebhookJob {
-    /// Sends until told to stop.
-    pub async fn run(self, shutdown: CancellationToken) {
-        let mut is_failing = false;
-        loop {
-            match self.step().await {
-                Ok(count) if count == BATCH as usize && !shutdown.is_cancelled() => continue,
-                Ok(_) => is_failing = false,
-                Err(error) => {
-                    if !is_failing {
-                        warn!(error = &error as &dyn std::error::Error, "webhooks cannot be sent now");
-                    }
-                    is_failing = true;
-                }
-            }
-            let next =
-                store::endpoints::next_due(&self.database).await.ok().flatten().filter(|_| !is_failing);
-            if !pause(&*self.clock, next, &self.wake.webhooks, &shutdown).await {
-                return;
-            }
+#[async_trait]
+impl Turns for WebhookJob {
+    async fn turn(&mut self, _: &CancellationToken) -> Result<Rest, BuildError> {
+        if self.step().await? == BATCH as usize {
+            return Ok(Rest::none());
         }
+        let next = store::endpoints::next_due(&self.database).await?;
+        Ok(Rest::of(POLL).until(&self.clock, next))
     }
+}
 
+impl WebhookJob {
     /// Sends the webhooks that are due now, at most a batch. Returns how many were claimed.
     pub async fn step(&self) -> Result<usize, CommandError> {
         let now = self.clock.now();

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use qm_database::Database;
+use qm_runtime::Rest;
 use qm_telemetry::metrics::{GaugeFamily, Metrics};
-use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 use crate::store::{self, LIVE, Live};
 
@@ -50,31 +49,10 @@ impl Gauges {
     }
 }
 
-/// Counts now and then, until told to stop. While it cannot, the last counts stay.
-pub async fn gauges(gauges: Gauges, database: Database, shutdown: CancellationToken) {
-    let mut is_failing = false;
-    loop {
-        let counted = tokio::select! {
-            counted = store::live(&database) => counted,
-            () = shutdown.cancelled() => return,
-        };
-        match counted {
-            Ok(live) => {
-                is_failing = false;
-                gauges.show(&live);
-            }
-            Err(error) => {
-                if !is_failing {
-                    warn!(error = &error as &dyn std::error::Error, "what is alive cannot be counted now");
-                }
-                is_failing = true;
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
-            () = shutdown.cancelled() => return,
-        }
-    }
+/// Counts. While it cannot, the last counts stay.
+pub async fn gauges(gauges: Gauges, database: Database) -> Result<Rest, qm_database::Error> {
+    gauges.show(&store::live(&database).await?);
+    Ok(Rest::of(LOOK))
 }
 
 #[cfg(test)]

@@ -65,13 +65,20 @@ const DEADLINE: Duration = Duration::from_secs(300);
 #[derive(Debug, Clone)]
 pub struct Verifier {
     services: BTreeMap<&'static str, GrpcChannel>,
+    settle: Duration,
 }
 
 impl Verifier {
     /// `services` by name; a law is checked when all services that it needs are there.
     pub fn new(services: impl IntoIterator<Item = (&'static str, GrpcChannel)>) -> Self {
         let patient = |(name, channel): (&'static str, GrpcChannel)| (name, channel.with_deadline(DEADLINE));
-        Self { services: services.into_iter().map(patient).collect() }
+        Self { services: services.into_iter().map(patient).collect(), settle: SETTLE }
+    }
+
+    /// The same for services of which nothing moves while it looks: every difference is one that stays.
+    #[must_use]
+    pub fn of_the_resting(self) -> Self {
+        Self { settle: Duration::ZERO, ..self }
     }
 
     /// Events and jobs in flight in all services.
@@ -120,7 +127,7 @@ impl Verifier {
         let (mut checked, mut differences) = compare().await?;
         let seen_first = differences.len();
         if !differences.is_empty() {
-            tokio::time::sleep(SETTLE).await;
+            tokio::time::sleep(self.settle).await;
             let (checked_again, again) = compare().await?;
             checked = checked_again;
             // What has not moved in the meantime is not in flight.

@@ -13,7 +13,7 @@ use qm_refusal::Refusal;
 
 pub use message::{SignedMessage, TrackingUpdate, encode, read};
 
-use crate::domain::{Label, ShipmentStatus};
+pub use crate::domain::{Label, ShipmentStatus, TrackingEvent};
 
 /// Most characters of an error that are kept.
 const MAX_PROBLEM: usize = 500;

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 use qm_ids::{EventId, IdGenerator};
-use qm_runtime::CommandError;
+use qm_runtime::{BuildError, CommandError, Rest, Turns};
 use qm_standard_webhooks::{WebhookSecret, sign};
 use reqwest::Url;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::{pause, pause_after_failure};
+use super::POLL;
 use crate::{
     carriers::{SignedMessage, TrackingUpdate, encode},
     commands::{self, Context},
@@ -60,38 +61,18 @@ pub struct ScanJob {
     pub target: Target,
 }
 
-impl ScanJob {
-    /// Works until told to stop.
-    pub async fn run(self, shutdown: CancellationToken) {
-        let mut is_failing = false;
-        while !shutdown.is_cancelled() {
-            let reported = async {
-                let count = self.step().await?;
-                Ok::<_, CommandError>((count, store::next_scan_due(&self.context.database).await?))
-            };
-            let goes_on = match reported.await {
-                Ok((0, next)) => {
-                    is_failing = false;
-                    pause(&*self.context.clock, next, &self.context.wake.scans, &shutdown).await
-                }
-                Ok(_) => {
-                    is_failing = false;
-                    true
-                }
-                Err(error) => {
-                    if !is_failing {
-                        warn!(error = &error as &dyn std::error::Error, "scans cannot be reported now");
-                    }
-                    is_failing = true;
-                    pause_after_failure(&shutdown).await
-                }
-            };
-            if !goes_on {
-                return;
-            }
+#[async_trait]
+impl Turns for ScanJob {
+    async fn turn(&mut self, _: &CancellationToken) -> Result<Rest, BuildError> {
+        if self.step().await? > 0 {
+            return Ok(Rest::none());
         }
+        let next = store::next_scan_due(&self.context.database).await?;
+        Ok(Rest::of(POLL).until(&self.context.clock, next))
     }
+}
 
+impl ScanJob {
     /// Reports what is due now, at most a batch. Returns how many scans that was.
     pub async fn step(&self) -> Result<usize, CommandError> {
         let now = self.context.clock.now();

@@ -7,6 +7,7 @@
 mod bundling;
 mod in_process;
 mod jetstream;
+mod subject;
 
 use std::{fmt::Debug, path::Path, sync::Arc, time::Duration};
 
@@ -17,6 +18,7 @@ use qm_clock::SharedClock;
 pub use bundling::Bundling;
 pub use in_process::InProcessBus;
 pub use jetstream::JetStreamBus;
+pub use subject::matches;
 
 /// A bus that the parts of a process share.
 pub type SharedBus = Arc<dyn Bus>;

@@ -100,8 +100,8 @@ async fn service_with(
 
 impl Service {
     pub(crate) fn run(&self, shutdown: &CancellationToken) {
-        for task in self.messaging.tasks() {
-            tokio::spawn((task.run)(shutdown.clone()));
+        for worker in self.messaging.workers() {
+            tokio::spawn(worker.run(shutdown.clone()));
         }
     }
 

@@ -14,7 +14,7 @@ use tonic::{
     body::Body,
     transport::{Channel, Endpoint},
 };
-use tower::{Service, ServiceExt as _};
+use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
 
 use super::{ServedRoutes, deadline};
 
@@ -38,6 +38,7 @@ pub struct GrpcChannel {
 enum Transport {
     Socket(Channel),
     InProcess(Arc<OnceLock<ServedRoutes>>),
+    Other(BoxCloneSyncService<Request<Body>, Response<Body>, Status>),
 }
 
 /// Binds a channel to the peer once that is built; see [`GrpcChannel::late`].
@@ -81,6 +82,19 @@ impl GrpcChannel {
         let cell = Arc::new(OnceLock::new());
         let transport = Transport::InProcess(Arc::clone(&cell));
         (Self { peer: peer.into(), transport, deadline: DEFAULT_DEADLINE }, LateBinding(cell))
+    }
+
+    /// To the peer by any other way, such as one on which a simulation loses calls and answers.
+    pub fn over<S>(peer: &str, way: S) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Status, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        let transport = Transport::Other(BoxCloneSyncService::new(way));
+        Self { peer: peer.into(), transport, deadline: DEFAULT_DEADLINE }
     }
 
     /// The same way with another deadline for calls that have none of their own.
@@ -149,6 +163,7 @@ impl Transport {
                 let ready = channel.ready().await.map_err(|error| Status::from_error(error.into()))?;
                 ready.call(request).await.map_err(|error| Status::from_error(error.into()))
             }
+            Self::Other(mut way) => way.ready().await?.call(request).await,
             Self::InProcess(cell) => {
                 let Some(routes) = cell.get() else {
                     return Err(Status::unavailable(format!("{peer} has not started")));

@@ -5,7 +5,6 @@
 
 mod consumer;
 mod file;
-mod subject;
 mod writer;
 
 use std::{
@@ -30,6 +29,7 @@ use self::{
 };
 use super::{
     Bus, BusError, ConsumerSpec, ConsumerState, Delivery, Message, StreamSpec, StreamState, Subscription,
+    subject,
 };
 
 /// Publishes that may wait for the writer; one more waits for room.

@@ -1,7 +1,7 @@
 //! Subject patterns as NATS has them: `*` is one word, `>` is the rest.
 
-/// True when `subject` matches `pattern`.
-pub(super) fn matches(pattern: &str, subject: &str) -> bool {
+/// True when `subject` matches `pattern`, in which `*` is one word and `>` the rest.
+pub fn matches(pattern: &str, subject: &str) -> bool {
     let (mut wanted, mut words) = (pattern.split('.'), subject.split('.'));
     loop {
         match (wanted.next(), words.next()) {

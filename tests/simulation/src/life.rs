@@ -1,0 +1,238 @@
+//! One life: a busy time in which everything may happen, and then everything is brought to its end.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use qm_ids::TenantId;
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    broker,
+    chance::{Fault, Rates},
+    laws,
+    people::People,
+    step::{self, Step, What},
+    tables,
+    template::Template,
+    world::{SERVICES, World},
+};
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Things that happen in the busy time.
+const STEPS: usize = 300;
+/// Rounds in which everything must come to rest.
+const ROUNDS: u32 = 80;
+/// Between two occasions on which people let go and goods arrive, in rounds.
+const LET_GO: u32 = 8;
+/// Turns in which what is under way arrives, as long as no time passes.
+const HOPS: usize = 30;
+
+/// What came of a life.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// All that happened, in words.
+    pub trace: Vec<String>,
+    /// A digest of the trace and of all tables at the end.
+    pub digest: String,
+    /// What was broken at the end; empty for a life as it should be.
+    pub broken: Vec<String>,
+    /// How often each fault happened.
+    pub happened: BTreeMap<Fault, u64>,
+}
+
+/// A life under way.
+pub struct Life {
+    world: World,
+    people: People,
+    trace: Vec<String>,
+    /// Seeds of the steps that bring everything to rest.
+    rest: ChaCha8Rng,
+}
+
+/// Lives the life of a seed; with `script`, what happens in the busy time is given.
+///
+/// What happens is written down in `lived` as it happens, so that it is known also of a life that ends in a panic.
+pub async fn live(
+    template: &Template,
+    seed: u64,
+    script: Option<&[Step]>,
+    lived: &Mutex<Vec<Step>>,
+) -> Result<Outcome> {
+    let folder = tempfile::tempdir()?;
+    template.copy(folder.path())?;
+    let mut life = Life::new(World::new(folder.path(), template.now, template.bus.clone()), template.tenant);
+    let mut dice = ChaCha8Rng::seed_from_u64(seed);
+    let rates = Rates::some(&mut dice);
+    for service in SERVICES {
+        life.calm(What::Start(service)).await?;
+    }
+    for index in 0..script.map_or(STEPS, <[Step]>::len) {
+        let step =
+            script.map_or_else(|| step::choose(&life.world, &mut dice), |script| script[index].clone());
+        lived.lock().unwrap_or_else(PoisonError::into_inner).push(step.clone());
+        life.step(&step, &rates).await?;
+    }
+    let broken = life.come_to_rest().await?;
+    let digest = life.digest().await?;
+    let happened = life.world.chance.happened();
+    Ok(Outcome { trace: life.trace, digest, broken, happened })
+}
+
+impl Life {
+    /// A life in which nothing has happened.
+    pub fn new(world: World, tenant: TenantId) -> Self {
+        let people = People::new(&world, tenant);
+        Self { world, people, trace: Vec::new(), rest: ChaCha8Rng::seed_from_u64(0) }
+    }
+
+    /// Starts the services and opens the shop.
+    pub async fn open(&mut self) -> Result<()> {
+        for service in SERVICES {
+            self.calm(What::Start(service)).await?;
+        }
+        self.round().await?;
+        self.people.open_shop().await?;
+        for _ in 0..3 {
+            self.round().await?;
+        }
+        Ok(())
+    }
+
+    /// Ends all processes; where the bus stands, and the time.
+    pub fn end(self) -> (broker::State, DateTime<Utc>) {
+        use qm_clock::Clock as _;
+        (self.world.broker.snapshot(), self.world.clock.now())
+    }
+
+    async fn step(&mut self, step: &Step, rates: &Rates) -> Result<()> {
+        self.world.chance.begin(step.seed, rates);
+        let outcome = match &step.what {
+            What::Turn(service, replica, worker) => {
+                if worker.ends_with("-relay") {
+                    self.world.untold.remove(service);
+                } else {
+                    self.world.untold.insert(*service);
+                }
+                self.world.turn(service, *replica, worker).await
+            }
+            What::Act(act) => {
+                self.world.untold.extend(["order", "inventory", "shipping"]);
+                self.people.act(*act).await
+            }
+            What::Pass(time) => {
+                self.world.clock.advance(*time);
+                String::new()
+            }
+            What::Kill(service, replica) => {
+                self.world.kill(service, *replica);
+                String::new()
+            }
+            What::Start(service) => {
+                self.world.start(service).await?;
+                String::new()
+            }
+            What::LoseStream(stream) => {
+                self.world.broker.lose(stream);
+                String::new()
+            }
+        };
+        self.world.bury();
+        self.write(&step.what.to_string(), &outcome);
+        Ok(())
+    }
+
+    fn write(&mut self, what: &str, outcome: &str) {
+        let notes = self.world.chance.take_notes().join("; ");
+        self.trace.push(format!("{what} | {outcome} | {notes}"));
+    }
+
+    /// A step in which nothing goes wrong.
+    async fn calm(&mut self, what: What) -> Result<()> {
+        let step = Step { seed: self.rest.random(), what };
+        self.step(&step, &Rates::default()).await
+    }
+
+    /// Everybody has a turn, and what is under way arrives.
+    async fn round(&mut self) -> Result<()> {
+        // Who takes from the bus has its turn when there is something to take; whom the bus does not know has to say so.
+        let known: BTreeSet<String> =
+            self.world.broker.consumers().into_iter().map(|(_, name, _)| name).collect();
+        for service in SERVICES {
+            for worker in self.world.workers(service) {
+                if !known.contains(&worker) && !worker.ends_with("gauges") && worker != "watches" {
+                    self.calm(What::Turn(service, 0, worker)).await?;
+                }
+            }
+        }
+        for _ in 0..HOPS {
+            let busy = self.world.broker.busy();
+            if busy.is_empty() {
+                break;
+            }
+            for consumer in busy {
+                self.calm(What::Turn(step::service_of(&consumer), 0, consumer)).await?;
+            }
+            for service in SERVICES {
+                self.calm(What::Turn(service, 0, format!("{service}-relay"))).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing goes wrong any more and people want nothing new. What is broken then.
+    async fn come_to_rest(&mut self) -> Result<Vec<String>> {
+        for service in SERVICES {
+            // One of each is enough from now on.
+            while self.world.count(service) > 1 {
+                self.calm(What::Kill(service, 1)).await?;
+            }
+            if self.world.count(service) == 0 {
+                self.calm(What::Start(service)).await?;
+            }
+        }
+        self.world.chance.begin(self.rest.random(), &Rates::default());
+        self.people.insist().await;
+        let mut unrest = Vec::new();
+        for round in 0..ROUNDS {
+            self.world.chance.begin(self.rest.random(), &Rates::default());
+            if round % LET_GO == 0 {
+                self.people.let_go().await;
+            }
+            self.people.work().await?;
+            self.write("people go on", "");
+            self.round().await?;
+            unrest = laws::unrest(&self.world, &self.people).await?;
+            if unrest.is_empty() {
+                return laws::broken(&self.world, &mut self.people).await;
+            }
+            // What waits for long comes as well.
+            self.calm(What::Pass(Duration::from_secs(3) + Duration::from_millis(500) * (round * round)))
+                .await?;
+        }
+        let mut broken = vec![format!("nothing comes to rest: {unrest:#?}")];
+        for order in self.people.orders().await? {
+            if unrest.iter().any(|it| it.starts_with(&order.id)) {
+                broken.push(format!("{}: {:#?}", order.id, self.people.story(&order.id).await?));
+            }
+        }
+        broken.extend(laws::broken(&self.world, &mut self.people).await?);
+        Ok(broken)
+    }
+
+    async fn digest(&self) -> Result<String> {
+        let mut hash = Sha256::new();
+        self.trace.iter().for_each(|line| hash.update(line));
+        for service in SERVICES {
+            hash.update(tables::digest(&self.world.file(service)).await?);
+        }
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}

@@ -1,0 +1,325 @@
+//! The services with their databases, and the ways between them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use qm_clock::{ManualClock, SharedClock, SharedEntropy};
+use qm_database::{Database, DatabaseOptions};
+use qm_ids::IdGenerator;
+use qm_inventory::InventoryService;
+use qm_notification::NotificationService;
+use qm_order::OrderService;
+use qm_routing::RoutingService;
+use qm_runtime::{
+    Assembly, BuildError, Deps, Peers, ServiceDefinition, Worker,
+    config::Loader,
+    grpc::{GrpcChannel, ServedRoutes},
+};
+use qm_shipping::ShippingService;
+use qm_telemetry::metrics::Metrics;
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, body::Body};
+use tower::Service;
+
+use crate::{
+    broker::{self, Broker, Connection},
+    chance::{Chance, Fault},
+    outside::{Moody, PostOffice},
+    process::Process,
+};
+
+/// The services, in the order in which they are started.
+pub const SERVICES: [&str; 5] = ["order", "inventory", "routing", "shipping", "notification"];
+/// Calls that a process answers at a time: more than a step makes.
+const MAX_CALLS: usize = 1_024;
+
+/// A process of a service.
+struct Replica {
+    process: Arc<Process>,
+    workers: Vec<Worker>,
+    routes: ServedRoutes,
+}
+
+type Replicas = BTreeMap<&'static str, Vec<Replica>>;
+
+/// All services of a life.
+pub struct World {
+    /// Time.
+    pub clock: Arc<ManualClock>,
+    /// What chance decides.
+    pub chance: Arc<Chance>,
+    /// The bus.
+    pub broker: Arc<Broker>,
+    /// The mail server.
+    pub post: Arc<PostOffice>,
+    folder: PathBuf,
+    replicas: Arc<Mutex<Replicas>>,
+    /// Services that may have something to tell since their relay last had its turn.
+    pub untold: BTreeSet<&'static str>,
+    /// Processes started so far.
+    started: usize,
+    stop: CancellationToken,
+}
+
+impl World {
+    /// A world without processes at `now`, on the databases in `folder` and a bus that stands where `bus` says.
+    pub fn new(folder: &Path, now: DateTime<Utc>, bus: broker::State) -> Self {
+        let clock = Arc::new(ManualClock::new(now));
+        let chance = Arc::new(Chance::default());
+        let ids = IdGenerator::new(clock.clone(), chance.clone());
+        let broker = Arc::new(Broker::new(bus, clock.clone(), chance.clone(), ids));
+        let post = Arc::new(PostOffice::new(chance.clone()));
+        let replicas = Arc::default();
+        let stop = CancellationToken::new();
+        Self {
+            clock,
+            chance,
+            broker,
+            post,
+            folder: folder.to_owned(),
+            replicas,
+            untold: BTreeSet::new(),
+            started: 0,
+            stop,
+        }
+    }
+
+    /// Where a service's database is.
+    pub fn file(&self, service: &str) -> PathBuf {
+        self.folder.join(format!("{service}.db"))
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Replicas) -> T) -> T {
+        look(&mut self.replicas.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How many processes a service has.
+    pub fn count(&self, service: &str) -> usize {
+        self.with(|replicas| replicas.get(service).map_or(0, Vec::len))
+    }
+
+    /// The names of a service's workers; none while it has no process.
+    pub fn workers(&self, service: &str) -> Vec<String> {
+        self.with(|replicas| {
+            let first = replicas.get(service).and_then(|them| them.first());
+            first.iter().flat_map(|it| &it.workers).map(|worker| worker.name().to_owned()).collect()
+        })
+    }
+
+    /// Buries who died.
+    pub fn bury(&self) {
+        self.with(|replicas| replicas.values_mut().for_each(|them| them.retain(|it| !it.process.is_dead())));
+    }
+
+    /// A process is killed.
+    pub fn kill(&self, service: &str, replica: usize) {
+        let killed = self.with(|replicas| {
+            let them = replicas.get_mut(service).filter(|them| !them.is_empty())?;
+            Some(them.remove(replica % them.len()))
+        });
+        if let Some(replica) = killed {
+            self.chance.note(format!("{} is killed", replica.process.name));
+        }
+    }
+
+    /// Another process of a service starts.
+    pub async fn start(&mut self, service: &'static str) -> Result<(), BuildError> {
+        self.started += 1;
+        let process = Arc::new(Process::new(format!("{service}-{}", self.started), self.chance.clone()));
+        let mut assembly = match service {
+            "order" => self.build::<OrderService>(&process).await?,
+            "inventory" => self.build::<InventoryService>(&process).await?,
+            "routing" => self.build::<RoutingService>(&process).await?,
+            "shipping" => {
+                let (config, deps) = self.ground::<ShippingService>(&process).await?;
+                let chance = self.chance.clone();
+                ShippingService::with_carrier(config, deps, |carrier| Arc::new(Moody { carrier, chance }))?
+            }
+            _ => {
+                let (config, deps) = self.ground::<NotificationService>(&process).await?;
+                NotificationService::with_post(config, deps, self.post.clone())?
+            }
+        };
+        let workers = assembly.take_workers();
+        let routes = ServedRoutes::new(assembly.routes(), Metrics::new(service), MAX_CALLS);
+        self.chance.note(format!("{} starts", process.name));
+        self.with(|replicas| replicas.entry(service).or_default().push(Replica { process, workers, routes }));
+        Ok(())
+    }
+
+    /// Makes the services' tables.
+    pub async fn migrate(&self) -> Result<(), BuildError> {
+        self.migrate_one::<OrderService>().await?;
+        self.migrate_one::<InventoryService>().await?;
+        self.migrate_one::<RoutingService>().await?;
+        self.migrate_one::<ShippingService>().await?;
+        self.migrate_one::<NotificationService>().await
+    }
+
+    async fn migrate_one<S: ServiceDefinition>(&self) -> Result<(), BuildError> {
+        let url = format!("sqlite://{}", self.file(S::NAME).display());
+        Ok(Database::open(&url, &options()).await?.migrate::<S::Migrator>().await?)
+    }
+
+    async fn build<S: ServiceDefinition>(&self, process: &Arc<Process>) -> Result<Assembly, BuildError> {
+        let (config, deps) = self.ground::<S>(process).await?;
+        S::build(config, deps).await
+    }
+
+    /// What a service is built on.
+    async fn ground<S: ServiceDefinition>(
+        &self,
+        process: &Arc<Process>,
+    ) -> Result<(S::Config, Deps), BuildError> {
+        let url = format!("sqlite://{}", self.file(S::NAME).display());
+        let mut text = format!(
+            "[database]\nurl = {url:?}\n[bus]\nurl = \"sqlite://unused\"\n[grpc]\nlisten = \"\"\n[admin]\nlisten = \"\"\n"
+        );
+        text.push_str(match S::NAME {
+            "order" => "[placing]\nlinger_ms = 0\n",
+            "inventory" => "[waits]\nlook_again_ms = 600000\n",
+            "shipping" => {
+                "[labels]\ncarrier_timeout_ms = 1\n[simulated_carrier]\nin_transit_after_ms = 1000\n\
+                 out_for_delivery_after_ms = 20000\ndelivered_after_ms = 60000\n"
+            }
+            _ => "",
+        });
+        let config: S::Config = Loader::new(S::NAME, S::DEFAULTS)?.toml("the simulation", &text)?.load()?;
+        let database = Database::open(&url, &options()).await?;
+        let clock: SharedClock = self.clock.clone();
+        let entropy: SharedEntropy = self.chance.clone();
+        let peers = SERVICES.iter().fold(Peers::new(), |peers, peer| {
+            peers.with(peer, GrpcChannel::over(peer, self.line(peer, Some(process.clone()))))
+        });
+        let deps = Deps {
+            ids: IdGenerator::new(clock.clone(), entropy.clone()),
+            clock,
+            entropy,
+            database: database.with_faults(process.clone()),
+            bus: Arc::new(Connection { broker: self.broker.clone(), process: process.clone() }),
+            peers,
+            metrics: Metrics::new(S::NAME),
+        };
+        Ok((config, deps))
+    }
+
+    fn line(&self, peer: &'static str, caller: Option<Arc<Process>>) -> Line {
+        let (replicas, chance) = (self.replicas.clone(), self.chance.clone());
+        Line { peer, caller, replica: None, is_calm: false, replicas, chance }
+    }
+
+    /// The way of people to a service.
+    pub fn channel(&self, service: &'static str) -> GrpcChannel {
+        GrpcChannel::over(service, self.line(service, None))
+    }
+
+    /// The ways to each of a service's processes, on which nothing gets lost. There are at most two.
+    pub fn calm_channels(&self, service: &'static str) -> [GrpcChannel; 2] {
+        [0, 1].map(|replica| {
+            let line = Line { replica: Some(replica), is_calm: true, ..self.line(service, None) };
+            GrpcChannel::over(service, line)
+        })
+    }
+
+    /// Gives a worker a turn; its outcome in words. Nothing happens if there is no such process.
+    pub async fn turn(&self, service: &str, replica: usize, worker: &str) -> String {
+        // Taken out meanwhile, since a turn may call its own service.
+        let taken = self.with(|replicas| {
+            let them = replicas.get_mut(service).filter(|them| !them.is_empty())?;
+            let count = them.len();
+            let it = &mut them[replica % count];
+            let index = it.workers.iter().position(|it| it.name() == worker)?;
+            Some((it.process.clone(), index, it.workers.remove(index)))
+        });
+        let Some((process, index, mut worker)) = taken else { return "nobody".to_owned() };
+        let outcome = match worker.turn(&self.stop).await {
+            None => "not by turns".to_owned(),
+            Some(Ok(_)) => process.name.clone(),
+            Some(Err(error)) => format!("{} fails: {}", process.name, qm_runtime::with_causes(&*error)),
+        };
+        self.with(|replicas| {
+            let them = replicas.get_mut(service);
+            let it = them.and_then(|them| them.iter_mut().find(|it| Arc::ptr_eq(&it.process, &process)));
+            if let Some(it) = it {
+                it.workers.insert(index, worker);
+            }
+        });
+        outcome
+    }
+}
+
+/// Only processes die, never the machine.
+fn options() -> DatabaseOptions {
+    DatabaseOptions { max_connections: 1, survives_power_loss: false, ..DatabaseOptions::default() }
+}
+
+/// The way of a caller to a service, on which calls and answers are lost.
+#[derive(Clone)]
+struct Line {
+    peer: &'static str,
+    /// None for a person.
+    caller: Option<Arc<Process>>,
+    /// The process that is called; none for any.
+    replica: Option<usize>,
+    /// Whether nothing gets lost on it.
+    is_calm: bool,
+    replicas: Arc<Mutex<Replicas>>,
+    chance: Arc<Chance>,
+}
+
+impl Line {
+    async fn ask(self, request: Request<Body>) -> Result<Response<Body>, Status> {
+        let away = |what: &str| Err(Status::unavailable(what.to_owned()));
+        if self.caller.as_ref().is_some_and(|caller| caller.is_dead()) {
+            return away("the caller is dead");
+        }
+        let called = {
+            let replicas = self.replicas.lock().unwrap_or_else(PoisonError::into_inner);
+            let them = replicas.get(self.peer).map(Vec::as_slice).unwrap_or_default();
+            let which = match self.replica {
+                Some(replica) => replica,
+                None if them.len() > 1 => self.chance.roll(them.len()),
+                None => 0,
+            };
+            them.get(which).map(|it| (it.process.clone(), it.routes.clone()))
+        };
+        let Some((process, mut routes)) = called else { return away("nobody answers") };
+        // Both at once, so that of several calls in one step each has its own fate.
+        let is_lost = !self.is_calm && self.chance.happens(Fault::CallLost);
+        let is_unheard = !self.is_calm && self.chance.happens(Fault::AnswerLost);
+        if is_lost {
+            self.chance.note(format!("a call to {} is lost", self.peer));
+            return away("the call is lost");
+        }
+        let answer = match routes.call(request).await {
+            Ok(answer) => answer,
+            Err(never) => match never {},
+        };
+        if process.is_dead() || is_unheard {
+            self.chance.note(format!("an answer of {} is lost", self.peer));
+            return away("the answer is lost");
+        }
+        Ok(answer)
+    }
+}
+
+impl Service<Request<Body>> for Line {
+    type Response = Response<Body>;
+    type Error = Status;
+    type Future = BoxFuture<'static, Result<Response<Body>, Status>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Box::pin(self.clone().ask(request))
+    }
+}
