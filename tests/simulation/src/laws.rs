@@ -42,6 +42,7 @@ pub async fn broken(world: &World, people: &mut People) -> Result<Vec<String>> {
     let mut broken = std::mem::take(&mut people.scandals);
     promises(people, &mut broken).await?;
     everything_applied(world, &mut broken).await?;
+    ends_told_once(world, &mut broken).await?;
     every_mail_taken(world, &mut broken).await?;
     stock_moved_once(world, people, &mut broken).await?;
     let report = verifier(world).verify().await?;
@@ -89,6 +90,14 @@ async fn promises(people: &mut People, broken: &mut Vec<String>) -> Result<()> {
             .filter(|id| !promised.contains(id))
             .map(|id| format!("order {id} was placed for nobody")),
     );
+    Ok(())
+}
+
+/// An order is placed once, and ends once.
+async fn ends_told_once(world: &World, broken: &mut Vec<String>) -> Result<()> {
+    for told in tables::told_again(&world.file("order")).await? {
+        broken.push(format!("told more than once: {told}"));
+    }
     Ok(())
 }
 

@@ -47,10 +47,14 @@ pub struct Report {
 
 /// Lives one life on this thread; with `script`, what happens in its busy time is given.
 pub fn run_one(template: &Template, seed: u64, script: Option<&[Step]>) -> Lived {
+    one(template, seed, script, true)
+}
+
+fn one(template: &Template, seed: u64, script: Option<&[Step]>, is_digested: bool) -> Lived {
     let steps = Mutex::new(Vec::new());
     let lived = catch_unwind(AssertUnwindSafe(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let outcome = runtime.block_on(live(template, seed, script, &steps));
+        let outcome = runtime.block_on(live(template, seed, script, &steps, is_digested));
         // What a dead process left behind waits for nobody.
         runtime.shutdown_background();
         outcome
@@ -82,7 +86,7 @@ pub fn run(template: &Template, first: u64, count: u64, time: Option<Duration>) 
             if index >= count {
                 return;
             }
-            let lived = run_one(template, first + index, None);
+            let lived = one(template, first + index, None, false);
             let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
             report.lives += 1;
             for (fault, count) in &lived.outcome.happened {

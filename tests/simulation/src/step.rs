@@ -62,14 +62,14 @@ pub enum Act {
 }
 
 /// What people do, each as often as it is named.
-const ACTS: [Act; 28] = {
+const ACTS: [Act; 32] = {
     use Act::{
         Cancel, Count, Decline, Hold, PickShort, Place, PlaceAgain, PlaceOther, Receive, Release, Work,
     };
     [
-        Place, Place, Place, Place, Place, PlaceAgain, PlaceAgain, PlaceOther, Cancel, Cancel, Hold, Release,
-        Release, Receive, Receive, Receive, Receive, Count, Count, Work, Work, Work, Work, Work, Work,
-        Decline, PickShort, PickShort,
+        Place, Place, Place, Place, PlaceAgain, PlaceAgain, PlaceOther, Cancel, Cancel, Hold, Release,
+        Release, Receive, Receive, Receive, Receive, Count, Count, Work, Work, Work, Work, Work, Work, Work,
+        Work, Work, Work, Work, Decline, PickShort, PickShort,
     ]
 };
 
@@ -104,7 +104,7 @@ fn what(world: &World, dice: &mut ChaCha8Rng) -> What {
             }
         }
         400..570 => relay(world, replica, dice),
-        570..650 => match world.workers(service).choose(dice) {
+        570..650 => match world.jobs(service).choose(dice) {
             Some(worker) => What::Turn(service, replica, worker.clone()),
             None => What::Start(service),
         },

@@ -55,6 +55,17 @@ pub async fn told(file: &Path) -> Result<Vec<(String, String)>, DbErr> {
     Ok(told.iter().filter_map(|row| row.split_once(' ')).map(|(kind, id)| (kind.into(), id.into())).collect())
 }
 
+/// What an order told more than once of what happens to it once.
+pub async fn told_again(file: &Path) -> Result<Vec<String>, DbErr> {
+    let connection = open(file).await?;
+    let sql = "SELECT event_type || ' of ' || hex(aggregate_id) FROM event_history \
+               WHERE event_type IN ('order.placed', 'order.completed', 'order.cancelled') \
+               GROUP BY event_type, aggregate_id HAVING COUNT(*) > 1";
+    let again = rows(&connection, sql).await?;
+    connection.close().await?;
+    Ok(again)
+}
+
 /// Each consumer of a service with the id of each event that it applied, as `CONSUMER ID`.
 pub async fn applied(file: &Path) -> Result<Vec<String>, DbErr> {
     let connection = open(file).await?;

@@ -105,11 +105,15 @@ impl World {
         self.with(|replicas| replicas.get(service).map_or(0, Vec::len))
     }
 
-    /// The names of a service's workers; none while it has no process.
-    pub fn workers(&self, service: &str) -> Vec<String> {
+    /// The names of a service's workers that may have something to do whether or not the bus has something for them; none
+    /// while it has no process. A consumer is one of them as long as the bus does not know it.
+    pub fn jobs(&self, service: &str) -> Vec<String> {
+        let known: BTreeSet<String> = self.broker.consumers().into_iter().map(|(_, name, _)| name).collect();
+        let is_job = |name: &&str| !known.contains(*name) && !name.ends_with("gauges") && *name != "watches";
         self.with(|replicas| {
             let first = replicas.get(service).and_then(|them| them.first());
-            first.iter().flat_map(|it| &it.workers).map(|worker| worker.name().to_owned()).collect()
+            let names = first.iter().flat_map(|it| &it.workers).map(Worker::name);
+            names.filter(is_job).map(str::to_owned).collect()
         })
     }
 

@@ -26,7 +26,7 @@ const SKUS: [&str; 2] = ["mug", "tea"];
 /// From where.
 const LOCATIONS: [&str; 2] = ["NEAR", "FAR"];
 /// Orders of a life at most.
-const MOST_ORDERS: usize = 12;
+const MOST_ORDERS: usize = 8;
 
 /// An order that somebody wants, and what they were told.
 #[derive(Debug, Clone)]
