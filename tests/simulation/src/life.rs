@@ -27,7 +27,9 @@ use crate::{
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Things that happen in the busy time.
-const STEPS: usize = 300;
+const STEPS: usize = 250;
+/// Rounds in which people only work, and everything still goes wrong.
+const STORMY_ROUNDS: usize = 8;
 /// Rounds in which everything must come to rest.
 const ROUNDS: u32 = 80;
 /// Between two occasions on which people let go and goods arrive, in rounds.
@@ -57,6 +59,8 @@ pub struct Life {
     trace: Vec<String>,
     /// Seeds of the steps that bring everything to rest.
     rest: ChaCha8Rng,
+    /// What goes wrong in them.
+    weather: Rates,
 }
 
 /// Lives the life of a seed; with `script`, what happens in the busy time is given.
@@ -71,11 +75,12 @@ pub async fn live(
 ) -> Result<Outcome> {
     let folder = tempfile::tempdir()?;
     template.copy(folder.path())?;
-    let mut life = Life::new(World::new(folder.path(), template.now, template.bus.clone()), template.tenant);
+    let mut life =
+        Life::new(World::new(folder.path(), template.now, template.bus.clone()), template.tenant, seed);
     let mut dice = ChaCha8Rng::seed_from_u64(seed);
     let rates = Rates::some(&mut dice);
     for service in SERVICES {
-        life.calm(What::Start(service)).await?;
+        life.go_on(What::Start(service)).await?;
     }
     for index in 0..script.map_or(STEPS, <[Step]>::len) {
         let step =
@@ -83,6 +88,7 @@ pub async fn live(
         lived.lock().unwrap_or_else(PoisonError::into_inner).push(step.clone());
         life.step(&step, &rates).await?;
     }
+    life.go_on_in_storm(&rates).await?;
     let broken = life.come_to_rest().await?;
     let digest = if is_digested { life.digest().await? } else { String::new() };
     let happened = life.world.chance.happened();
@@ -91,15 +97,21 @@ pub async fn live(
 
 impl Life {
     /// A life in which nothing has happened.
-    pub fn new(world: World, tenant: TenantId) -> Self {
+    pub fn new(world: World, tenant: TenantId, seed: u64) -> Self {
         let people = People::new(&world, tenant);
-        Self { world, people, trace: Vec::new(), rest: ChaCha8Rng::seed_from_u64(0) }
+        Self {
+            world,
+            people,
+            trace: Vec::new(),
+            rest: ChaCha8Rng::seed_from_u64(!seed),
+            weather: Rates::default(),
+        }
     }
 
     /// Starts the services and opens the shop.
     pub async fn open(&mut self) -> Result<()> {
         for service in SERVICES {
-            self.calm(What::Start(service)).await?;
+            self.go_on(What::Start(service)).await?;
         }
         self.round(true).await?;
         self.people.open_shop().await?;
@@ -158,10 +170,10 @@ impl Life {
         self.trace.push(format!("{what} | {outcome} | {notes}"));
     }
 
-    /// A step in which nothing goes wrong.
-    async fn calm(&mut self, what: What) -> Result<()> {
-        let step = Step { seed: self.rest.random(), what };
-        self.step(&step, &Rates::default()).await
+    /// A step on the way to rest.
+    async fn go_on(&mut self, what: What) -> Result<()> {
+        let (step, weather) = (Step { seed: self.rest.random(), what }, self.weather.clone());
+        self.step(&step, &weather).await
     }
 
     /// Every job has a turn, and what is under way arrives.
@@ -169,7 +181,7 @@ impl Life {
         for service in SERVICES {
             for job in self.world.jobs(service) {
                 if with_maintenance || !job.ends_with("-maintenance") {
-                    self.calm(What::Turn(service, 0, job)).await?;
+                    self.go_on(What::Turn(service, 0, job)).await?;
                 }
             }
         }
@@ -179,44 +191,72 @@ impl Life {
                 break;
             }
             for service in untold {
-                self.calm(What::Turn(service, 0, format!("{service}-relay"))).await?;
+                self.go_on(What::Turn(service, 0, format!("{service}-relay"))).await?;
             }
             for consumer in self.world.broker.busy() {
-                self.calm(What::Turn(step::service_of(&consumer), 0, consumer)).await?;
+                self.go_on(What::Turn(step::service_of(&consumer), 0, consumer)).await?;
             }
         }
         Ok(())
     }
 
-    /// Nothing goes wrong any more and people want nothing new. What is broken then.
-    async fn come_to_rest(&mut self) -> Result<Vec<String>> {
+    /// One process of each service is enough from now on.
+    async fn one_of_each(&mut self) -> Result<()> {
         for service in SERVICES {
-            // One of each is enough from now on.
             while self.world.count(service) > 1 {
-                self.calm(What::Kill(service, 1)).await?;
+                self.go_on(What::Kill(service, 1)).await?;
             }
             if self.world.count(service) == 0 {
-                self.calm(What::Start(service)).await?;
+                self.go_on(What::Start(service)).await?;
             }
         }
+        Ok(())
+    }
+
+    /// The warehouses do what there is to do.
+    async fn work(&mut self) {
+        let weather = self.weather.clone();
+        self.world.chance.begin(self.rest.random(), &weather);
+        let outcome = self.people.work().await;
+        self.world.untold.extend(["order", "inventory", "shipping"]);
+        self.world.bury();
+        self.write("people work", &outcome);
+    }
+
+    /// Work goes on, and what goes wrong as well: what is under way meets each other everywhere, up to the door.
+    async fn go_on_in_storm(&mut self, rates: &Rates) -> Result<()> {
+        self.weather.clone_from(rates);
+        for _ in 0..STORMY_ROUNDS {
+            self.one_of_each().await?;
+            self.work().await;
+            self.round(false).await?;
+            let time = self.rest.random_range(1_000..15_000);
+            self.go_on(What::Pass(Duration::from_millis(time))).await?;
+        }
+        self.weather = Rates::default();
+        Ok(())
+    }
+
+    /// Nothing goes wrong any more and people want nothing new. What is broken then.
+    async fn come_to_rest(&mut self) -> Result<Vec<String>> {
+        self.one_of_each().await?;
         self.world.chance.begin(self.rest.random(), &Rates::default());
         self.people.insist().await;
         let mut unrest = Vec::new();
         for round in 0..ROUNDS {
-            self.world.chance.begin(self.rest.random(), &Rates::default());
             if round % LET_GO == 0 {
+                self.world.chance.begin(self.rest.random(), &Rates::default());
                 self.people.let_go().await;
+                self.write("people let go", "");
             }
-            self.people.work().await?;
-            self.world.untold.extend(["order", "inventory", "shipping"]);
-            self.write("people go on", "");
+            self.work().await;
             self.round(round % LOOK_AFTER == 0).await?;
             unrest = laws::unrest(&self.world, &self.people).await?;
             if unrest.is_empty() {
                 return laws::broken(&self.world, &mut self.people).await;
             }
             // What waits for long comes as well.
-            self.calm(What::Pass(Duration::from_secs(3) + Duration::from_millis(500) * (round * round)))
+            self.go_on(What::Pass(Duration::from_secs(3) + Duration::from_millis(500) * (round * round)))
                 .await?;
         }
         let mut broken = vec![format!("nothing comes to rest: {unrest:#?}")];

@@ -36,7 +36,7 @@ impl Template {
         world.chance.begin(0, &Rates::default());
         world.migrate().await?;
         let tenant = qm_ids::IdGenerator::new(world.clock.clone(), world.chance.clone()).next();
-        let mut life = Life::new(world, tenant);
+        let mut life = Life::new(world, tenant, 0);
         life.open().await?;
         let (bus, now) = life.end();
         for service in SERVICES {

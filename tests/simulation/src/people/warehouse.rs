@@ -5,7 +5,7 @@ use qm_proto::{
     shipping::v1::{self as shipping, Fulfilment, RejectReason},
     types::v1::{LineUnits, PageRequest},
 };
-use tonic::{Code, Status};
+use tonic::{Code, Response, Status};
 
 use super::{LOCATIONS, People, SKUS, requests};
 
@@ -132,11 +132,17 @@ impl People {
         self.reject(fulfilment, vec![missing], RejectReason::ShortPick).await
     }
 
-    /// The warehouses do what is left to do.
-    pub async fn work(&mut self) -> Result<(), Status> {
-        for fulfilment in self.open_work().await? {
-            self.work_on(&fulfilment).await;
+    /// The warehouses do what there is to do.
+    pub async fn work(&mut self) -> String {
+        match self.open_work().await {
+            Ok(open) => {
+                let mut outcomes = Vec::with_capacity(open.len());
+                for fulfilment in open {
+                    outcomes.push(self.work_on(&fulfilment).await);
+                }
+                outcomes.join(", ")
+            }
+            Err(status) => self.answered("look for work", Err::<Response<()>, _>(status)),
         }
-        Ok(())
     }
 }
