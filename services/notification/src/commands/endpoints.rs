@@ -10,7 +10,7 @@ use qm_runtime::CommandError;
 use qm_standard_webhooks::WebhookSecret;
 
 use crate::{
-    domain::subscription,
+    domain::{address, subscription},
     store::{self, Endpoint},
 };
 
@@ -31,22 +31,28 @@ pub struct NewEndpoint {
     pub event_types: Vec<String>,
 }
 
-/// Checks what can be checked without asking anybody. `allow_http` is for development.
-pub fn check(new: &NewEndpoint, allow_http: bool) -> Result<(), Refusal> {
+/// Checks what can be checked without asking anybody. `allow_private` is for development: it takes http and any address.
+pub fn check(new: &NewEndpoint, allow_private: bool) -> Result<(), Refusal> {
     // Parsing would pass over some of them and write others in another way, but the text is stored as it was given.
     if new.url.chars().any(char::is_control) {
         return Err(Refusal::invalid("url", "malformed_url", "must not hold control characters"));
     }
     let url = reqwest::Url::parse(&new.url)
         .map_err(|error| Refusal::invalid("url", "malformed_url", format!("is no URL: {error}")))?;
-    let is_allowed = url.scheme() == "https" || (allow_http && url.scheme() == "http");
+    let is_allowed = url.scheme() == "https" || (allow_private && url.scheme() == "http");
     if !is_allowed || new.url.len() > MAX_URL || url.host().is_none() {
-        let expected = if allow_http { "http or https" } else { "https" };
+        let expected = if allow_private { "http or https" } else { "https" };
         let message = format!("must be an {expected} URL of at most {MAX_URL} characters");
         return Err(Refusal::invalid("url", "unsupported_url", message));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Refusal::invalid("url", "unsupported_url", "must not hold a user name or password"));
+    }
+    // Names are judged when they are resolved, each time anew.
+    let is_inside = url.host_str().and_then(address::of_host).is_some_and(|host| !address::is_public(host));
+    if is_inside && !allow_private {
+        let message = "must be of the public internet";
+        return Err(Refusal::invalid("url", "unsupported_url", message));
     }
     if new.event_types.len() > MAX_PATTERNS {
         let message = format!("must have at most {MAX_PATTERNS} entries");
@@ -152,5 +158,37 @@ pub async fn delete(tx: &Tx, tenant: TenantId, id: EndpointId) -> Result<(), Com
         Ok(())
     } else {
         Err(Refusal::not_found("endpoint").into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(url: &str) -> Option<String> {
+        let new = NewEndpoint { url: url.to_owned(), event_types: Vec::new() };
+        check(&new, false).err().and_then(|refusal| refusal.field)
+    }
+
+    #[test]
+    fn an_endpoint_is_an_https_url_outside() {
+        for good in [
+            "https://example.com",
+            "https://example.com:8443/a?b#c",
+            "https://1.1.1.1/",
+            "https://[2606:4700::1111]/",
+        ] {
+            assert_eq!(refused(good), None, "{good}");
+        }
+        let bad = "http://example.com ftp://example.com file:///etc/passwd gopher://x javascript:alert(1) data:,x https:// \
+                   https://user@example.com https://:secret@example.com //example.com example.com https://127.0.0.1 \
+                   https://0x7f.1 https://2130706433 https://017700000001 https://[::1] https://[::ffff:10.0.0.1] \
+                   https://[64:ff9b::a9fe:a9fe] https://169.254.169.254/latest https://10.1 https://[::1 \
+                   https://256.256.256.256 https://example.com:99999";
+        for bad in bad.split(' ').chain(["", "https://exa\nmple.com"]) {
+            assert_eq!(refused(bad).as_deref(), Some("url"), "{bad}");
+        }
+        let long = format!("https://example.com/{}", "a".repeat(MAX_URL));
+        assert_eq!(refused(&long).as_deref(), Some("url"));
     }
 }

@@ -11,6 +11,11 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
+/// The address that a URL's host is, if it is one and no name.
+pub fn of_host(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let is_special = match (a, b, c) {

@@ -1,7 +1,9 @@
 //! Rendering messages. Templates come from tenants, so they are data: no files, no loops without end, no names that the
-//! context does not have.
+//! context does not have, nothing that grows.
 
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+mod limits;
+
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde::Serialize;
 
 /// Instructions that one rendering may take; a page of text takes some hundreds.
@@ -78,9 +80,16 @@ pub fn render(template: &Template, context: &Context) -> Result<Rendered, Templa
     // Plain text: escaping would show.
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     let part = |part: &'static str, source: &str| {
+        let refused = |problem| TemplateError { part, problem };
+        if let Some(problem) = limits::refuse(source) {
+            return Err(refused(problem));
+        }
+        let mut page = limits::Page::default();
         environment
-            .render_str(source, context)
-            .map_err(|error| TemplateError { part, problem: describe(&error) })
+            .template_from_str(source)
+            .and_then(|template| template.render_captured_to(context, &mut page).map(drop))
+            .map_err(|error| refused(describe(&error)))?;
+        Ok(page.into_text())
     };
     let subject = part("subject", &template.subject)?;
     // A subject of two lines would be a header of its own.
@@ -139,6 +148,9 @@ fn example() -> Context {
 }
 
 fn describe(error: &minijinja::Error) -> String {
+    if error.kind() == ErrorKind::WriteFailure {
+        return format!("must make at most {} bytes", limits::MAX_RENDERED);
+    }
     let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     match error.line() {
         Some(line) => format!("line {line}: {detail}"),
@@ -169,6 +181,32 @@ mod tests {
         let endless = format!("{}x{}", ten.repeat(6), "{% endfor %}".repeat(6));
         let error = check(&template(&endless)).unwrap_err();
         assert!(error.problem.contains("fuel"), "{error}");
+    }
+
+    #[test]
+    fn a_template_that_would_grow_without_end_is_refused_before_it_does() {
+        let doubled = "{% set x = x ~ x %}".repeat(40);
+        let captured = "{% set x %}{{ x }}{{ x }}{% endset %}".repeat(40);
+        let nested = "{% set x = [x, x] %}".repeat(40);
+        for grows in [
+            format!("{{% set x = 'x' %}}{doubled}"),
+            format!("{{% set x = 'x' %}}{captured}"),
+            format!("{{% set x = [1] %}}{nested}{{{{ x == x }}}}"),
+            "{{ 'x' * 100000000 }}".to_owned(),
+            "{% for x in [1, 2] recursive %}{{ loop([1, 2]) }}{% endfor %}".to_owned(),
+            "{% macro m() %}{% endmacro %}".to_owned(),
+            "{% with x = 'x' %}{{ x + x }}{% endwith %}".to_owned(),
+            "{% raw %}{{ '{% endraw %}{{ \"' }}\" ~ name }}".to_owned(),
+        ] {
+            let error = check(&template(&grows)).unwrap_err();
+            assert!(error.problem.starts_with("must not use"), "{error}: {grows}");
+        }
+        let wide = format!("{{% for x in [1,2,3,4,5,6,7,8,9,0,1,2] %}}{}{{% endfor %}}", "x".repeat(19_000));
+        assert_eq!(check(&template(&wide)).unwrap_err().problem, "must make at most 200000 bytes");
+        assert_eq!(
+            check(&template("1 + 1 * 2 ~ {% if name %}{{ lines[0].quantity - 1 }}{% endif %}")),
+            Ok(())
+        );
     }
 
     #[test]
