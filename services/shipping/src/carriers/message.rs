@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, SecondsFormat, Utc};
 use qm_clock::truncate_to_micros;
 use qm_refusal::Refusal;
 use qm_standard_webhooks::{Headers, VerifyError, WebhookSecret, verify};
@@ -121,6 +121,10 @@ fn update(entry: Entry) -> Result<TrackingUpdate, Refusal> {
     })?;
     name("id", &entry.id)?;
     name("tracking_number", &entry.tracking_number)?;
+    if !(1..=9_999).contains(&entry.occurred_at.year()) {
+        // Others are written with a sign, and sort before all times that there are.
+        return Err(Refusal::invalid("occurred_at", "out_of_range", "must be in a year from 1 to 9999"));
+    }
     for (field, text) in [("description", &entry.description), ("place", &entry.place)] {
         // Neither database can hold a NUL in a text, and nobody means the others.
         if text.chars().count() > MAX_TEXT || text.chars().any(char::is_control) {
@@ -146,4 +150,29 @@ fn name(field: &str, text: &str) -> Result<(), Refusal> {
     }
     let message = format!("must be 1 to {MAX_ID} visible ASCII characters");
     Err(Refusal::invalid(field, "malformed_name", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use qm_standard_webhooks::sign;
+
+    use super::*;
+
+    #[test]
+    fn a_time_that_no_database_sorts_is_refused() {
+        let secrets = [WebhookSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap()];
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let read_at = |occurred_at: &str| {
+            let event = serde_json::json!({ "id": "1", "tracking_number": "N1", "status": "delivered", "occurred_at": occurred_at });
+            let body = serde_json::json!({ "events": [event] }).to_string();
+            let signature = sign(&secrets, "id", now.timestamp(), body.as_bytes());
+            let body = body.as_bytes();
+            let message = SignedMessage { id: "id", timestamp: "1800000000", signature: &signature, body };
+            read(&secrets, &message, now).map(|updates| updates.len()).map_err(|refusal| refusal.field)
+        };
+        assert_eq!(read_at("2026-11-28T05:46:36Z"), Ok(1));
+        for far in ["+12345-01-01T00:00:00Z", "-0001-01-01T00:00:00Z", "0000-01-01T00:00:00Z"] {
+            assert_eq!(read_at(far), Err(Some("events[0].occurred_at".to_owned())), "{far}");
+        }
+    }
 }
