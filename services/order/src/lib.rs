@@ -6,6 +6,8 @@ mod commands;
 mod config;
 mod domain;
 mod events;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 mod jobs;
 mod migrations;
 mod store;

@@ -2,6 +2,8 @@
 
 mod derived;
 mod generator;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 mod id;
 mod kinds;
 mod text;

@@ -9,6 +9,8 @@ mod error;
 mod event;
 mod gauges;
 mod handover;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 mod inbox;
 mod maintenance;
 mod messaging;

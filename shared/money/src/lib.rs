@@ -3,6 +3,8 @@
 mod currency;
 mod decimal;
 mod divide;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 mod minor;
 mod price;
 

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 mod secret;
 mod signature;
 

@@ -3,6 +3,8 @@
 mod act;
 mod convert;
 mod cursor;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod known;
 mod parse;
 mod placing;

@@ -2,5 +2,7 @@
 
 pub mod consume;
 pub mod emit;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod read;
 mod replicas;
