@@ -45,6 +45,14 @@ fn main() -> ExitCode {
             }));
         }
     }
+    for (name, scenario) in scenarios::NARROW {
+        let stage = Arc::clone(&stage);
+        trials.push(trial(Kind::OneProcess, &format!("narrow::{name}"), move || {
+            let world = stage.narrow();
+            stage.runtime().block_on(scenario(Arc::clone(&world)));
+            world.close();
+        }));
+    }
     for (name, scenario) in scenarios::HELD {
         let stage = Arc::clone(&stage);
         trials.push(trial(Kind::RealParts, &format!("held::{name}"), move || {

@@ -45,8 +45,20 @@ pub struct HttpConfig {
     pub request_timeout_ms: u64,
     /// Requests worked on at a time.
     pub max_in_flight: usize,
+    /// How long the head of a request may take to come, milliseconds.
+    pub head_timeout_ms: u64,
+    /// How long a body may take to come, milliseconds.
+    pub body_timeout_ms: u64,
+    /// Connections at a time.
+    pub max_connections: usize,
+    /// Live streams at a time.
+    pub max_streams: usize,
+    /// Live streams of one reader at a time.
+    pub max_streams_each: usize,
     /// Header with the client's address; empty takes that of the connection.
     pub client_address_header: String,
+    /// Trusted proxies, one behind the other, that each add an entry to that header.
+    pub trusted_proxies: usize,
 }
 
 /// Where rate limits stand.
@@ -73,6 +85,10 @@ pub struct RateLimitConfig {
     pub lookup_burst: u32,
     /// Look-ups that come back each second.
     pub lookup_per_second: f64,
+    /// Wrong credentials of one address at once.
+    pub guess_burst: u32,
+    /// Wrong credentials that come back each second.
+    pub guess_per_second: f64,
 }
 
 /// Links to tracking pages.
@@ -94,6 +110,8 @@ pub struct Buckets {
     pub page: TokenBucket,
     /// Of one address that looks orders up.
     pub lookup: TokenBucket,
+    /// Of one address that sends wrong credentials.
+    pub guess: TokenBucket,
 }
 
 impl HttpConfig {
@@ -106,6 +124,16 @@ impl HttpConfig {
     /// How long a request may take.
     pub fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout_ms)
+    }
+
+    /// How long the head of a request may take to come.
+    pub fn head_timeout(&self) -> Duration {
+        Duration::from_millis(self.head_timeout_ms)
+    }
+
+    /// How long a body may take to come.
+    pub fn body_timeout(&self) -> Duration {
+        Duration::from_millis(self.body_timeout_ms)
     }
 }
 
@@ -125,6 +153,7 @@ impl RateLimitConfig {
             api_refill: Duration::try_from_secs_f64(1.0 / self.per_second).unwrap_or(Duration::MAX),
             page: bucket(self.page_burst, self.page_per_second, "page_")?,
             lookup: bucket(self.lookup_burst, self.lookup_per_second, "lookup_")?,
+            guess: bucket(self.guess_burst, self.guess_per_second, "guess_")?,
         })
     }
 }
@@ -149,6 +178,14 @@ impl ServiceConfig for Config {
         require(is_sensible, "http.max_body_bytes", "expected 1024 to 67108864")?;
         let is_sensible = (100..=600_000).contains(&self.http.request_timeout_ms);
         require(is_sensible, "http.request_timeout_ms", "expected 100 to 600000")?;
+        let is_sensible = (100..=self.http.request_timeout_ms).contains(&self.http.body_timeout_ms);
+        require(is_sensible, "http.body_timeout_ms", "expected 100 to http.request_timeout_ms")?;
+        let is_sensible = (100..=600_000).contains(&self.http.head_timeout_ms);
+        require(is_sensible, "http.head_timeout_ms", "expected 100 to 600000")?;
+        require(self.http.max_connections > 0, "http.max_connections", "expected at least 1")?;
+        require(self.http.max_streams > 0, "http.max_streams", "expected at least 1")?;
+        require(self.http.max_streams_each > 0, "http.max_streams_each", "expected at least 1")?;
+        require(self.http.trusted_proxies > 0, "http.trusted_proxies", "expected at least 1")?;
         require(self.http.max_in_flight > 0, "http.max_in_flight", "expected at least 1")?;
         let header = &self.http.client_address_header;
         let is_header = header.is_empty() || header.parse::<actix_web::http::header::HeaderName>().is_ok();

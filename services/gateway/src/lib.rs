@@ -4,6 +4,8 @@ mod api;
 mod config;
 pub mod directory;
 mod domain;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 mod http;
 mod jobs;
 mod live;
@@ -26,7 +28,7 @@ pub use migrations::Migrator;
 
 use crate::{
     directory::Directory,
-    http::{Credentials, Gate, Shared, Toll},
+    http::{Credentials, Gate, Guesses, Shared, Streams, Toll},
     oidc::Issuers,
     pages::Renderer,
     peers::Services,
@@ -49,7 +51,8 @@ impl GatewayService {
         let directory = Directory::new(deps.database, deps.clock, deps.ids, deps.entropy.clone());
         let limiter = RateLimiter::new(config.cache.open()?);
         let buckets = config.rate_limit.buckets()?;
-        let credentials = Credentials::new(directory.clone(), issuers);
+        let credentials =
+            Credentials::new(directory.clone(), issuers, Guesses::new(limiter.clone(), buckets.guess));
         let stopping = CancellationToken::new();
         let timeout = config.http.request_timeout();
         let shared = Shared {
@@ -60,6 +63,7 @@ impl GatewayService {
             buckets,
             links: TrackingLinks::new(config.tracking.secret.expose().as_bytes())?,
             gate: Gate::new(config.http.max_in_flight, timeout, deps.metrics, deps.entropy),
+            streams: Streams::new(config.http.max_streams, config.http.max_streams_each),
             stopping: stopping.clone(),
             directory: directory.clone(),
         };

@@ -7,6 +7,8 @@ use futures::stream;
 use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 
+use crate::http::OpenStream;
+
 /// Proxies cut connections that say nothing; a comment keeps them open.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long a browser waits before it reconnects, milliseconds.
@@ -35,17 +37,18 @@ impl Frame {
     }
 }
 
-/// Answers with every message of the stream, until either side or the process ends.
+/// Answers with every message of the stream, until either side or the process ends. It reads no faster than it is read from.
 pub fn respond<M: 'static>(
+    open: OpenStream,
     messages: Streaming<M>,
     frame: impl Fn(M) -> Frame + 'static,
     stopping: CancellationToken,
 ) -> HttpResponse {
-    let state = (messages, frame, stopping, true);
-    let frames = stream::unfold(state, async move |(mut messages, frame, stopping, is_first)| {
+    let state = (messages, frame, stopping, open, true);
+    let frames = stream::unfold(state, async move |(mut messages, frame, stopping, open, is_first)| {
         if is_first {
             let hello = Bytes::from(format!("retry: {RETRY_MS}\n\n"));
-            return Some((Ok::<_, Infallible>(hello), (messages, frame, stopping, false)));
+            return Some((Ok::<_, Infallible>(hello), (messages, frame, stopping, open, false)));
         }
         let text = tokio::select! {
             // The browser reconnects with the last position, so an error needs no words here.
@@ -53,7 +56,7 @@ pub fn respond<M: 'static>(
             () = tokio::time::sleep(HEARTBEAT) => ":\n\n".to_owned(),
             () = stopping.cancelled() => return None,
         };
-        Some((Ok(Bytes::from(text)), (messages, frame, stopping, false)))
+        Some((Ok(Bytes::from(text)), (messages, frame, stopping, open, false)))
     });
     HttpResponse::Ok()
         .content_type("text/event-stream")

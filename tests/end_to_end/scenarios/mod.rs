@@ -10,6 +10,7 @@ mod happy;
 mod lost_stock;
 mod once;
 mod rejections;
+mod shedding;
 mod tenants;
 mod told;
 mod warehouse;
@@ -55,6 +56,10 @@ pub(crate) const ALONE: &[(&str, Scenario)] = scenarios![
     faults::order_and_inventory_are_killed_in_mid_load_and_nothing_is_lost,
     faults::the_bus_is_killed_in_mid_load_and_nothing_is_lost,
 ];
+
+/// Scenarios that ask for more than can be served, in a world with little room.
+pub(crate) const NARROW: &[(&str, Scenario)] =
+    scenarios![shedding::a_burst_beyond_capacity_is_served_or_put_off_and_nothing_promised_is_lost,];
 
 /// Scenarios that stop orders at chosen steps by holding the bus: on real parts only, one after another in a world of their
 /// own.

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Mutex};
 
-use super::{Collector, Kind, Program, Receivers, World, process::free_port, program};
+use super::{Collector, Kind, Program, Receivers, World, process::free_port, program, stage::Role};
 
 /// Starts it.
-pub(super) fn start(collector: Collector) -> World {
+pub(super) fn start(collector: Collector, role: Role) -> World {
     let folder = super::stage::folder();
     let receivers = Receivers::start(folder.path());
     let (http, admin) = (free_port(), free_port());
@@ -21,6 +21,7 @@ pub(super) fn start(collector: Collector) -> World {
         "127.0.0.1:0",
     ];
     let mut environment = super::stage::settings(&receivers, http);
+    environment.extend(role.settings());
     let own = [
         ("QM_GATEWAY__ADMIN__LISTEN", format!("127.0.0.1:{admin}")),
         ("QM_GATEWAY__TELEMETRY__OTLP_ENDPOINT", collector.endpoint.clone()),

@@ -34,6 +34,8 @@ pub(super) enum Role {
     Alone,
     /// Scenarios one after another, which hold its consumers.
     Held,
+    /// One scenario, which asks for more than there is room for.
+    Narrow,
 }
 
 impl Role {
@@ -41,6 +43,7 @@ impl Role {
     pub(super) fn settings(self) -> Vec<(String, String)> {
         let settings: &[(&str, &str)] = match self {
             Self::Shared | Self::Alone => &[],
+            Self::Narrow => &[("QM_GATEWAY__HTTP__MAX_IN_FLIGHT", "8")],
             // No question is asked again: whatever is held, the events themselves must carry each order to its rest. And
             // stock that nobody draws on is everyone's before a test gives up.
             Self::Held => {
@@ -84,10 +87,15 @@ impl Stage {
         self.start(kind, Role::Alone)
     }
 
+    /// A world with little room, for one scenario alone.
+    pub(crate) fn narrow(&self) -> Arc<World> {
+        self.start(Kind::OneProcess, Role::Narrow)
+    }
+
     fn start(&self, kind: Kind, role: Role) -> Arc<World> {
         let collector = self.runtime.block_on(Collector::start());
         Arc::new(match kind {
-            Kind::OneProcess => one_process::start(collector),
+            Kind::OneProcess => one_process::start(collector, role),
             Kind::RealParts => self.runtime.block_on(real_parts::start(collector, role)),
         })
     }

@@ -2,24 +2,24 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    web::{Data, ServiceConfig, get},
+    web::{Data, ServiceConfig},
 };
 use qm_proto::notification::v1 as proto;
 use qm_refusal::Refusal;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 use tokio_util::sync::CancellationToken;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    http::{Caller, Params, Problem, Problems, may, number, resource},
+    http::{Caller, Params, Problem, Problems, Streams, may, number, resource},
     live::{self, Frame},
     peers::Services,
 };
 
 /// The routes.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(resource("/changes").route(get().to(follow)));
+    config.service(resource("/changes").get(follow));
 }
 
 /// From where on.
@@ -32,7 +32,20 @@ pub struct ChangeParams {
     /// Only changes after this position. `Last-Event-ID`, which browsers send when they reconnect, wins over it. From the
     /// oldest that is kept unless told.
     #[serde(default, deserialize_with = "number::optional")]
+    #[param(minimum = 0)]
     after: Option<i64>,
+}
+
+/// A Server-Sent Event.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "read by utoipa alone")]
+pub struct ChangeEvent {
+    /// Position of the change.
+    id: Option<String>,
+    /// Type of the change, or `reset`.
+    event: Option<String>,
+    /// A JSON object.
+    data: Option<String>,
 }
 
 /// Follows changes live, as Server-Sent Events.
@@ -41,11 +54,12 @@ pub struct ChangeParams {
 /// `occurred_at` and the event's public fields in `data`. A reader that reconnects with `Last-Event-ID` misses nothing; if
 /// changes in between are no longer kept, an event `reset` tells it to list afresh.
 #[utoipa::path(get, path = "/v1/changes", tag = "changes", params(ChangeParams,
-        ("Last-Event-ID" = Option<i64>, Header, description = "Position of the last change that was read.")),
-    responses((status = 200, description = "A stream without end.", content_type = "text/event-stream", body = String), Problems))]
+        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, description = "Position of the last change that was read.")),
+    responses((status = 200, description = "A stream without end.", content_type = "text/event-stream", body = ChangeEvent), Problems))]
 pub async fn follow(
     caller: Caller<may::OrdersRead>,
     services: Data<Services>,
+    streams: Data<Streams>,
     stopping: Data<CancellationToken>,
     http: HttpRequest,
     Params(asked): Params<ChangeParams>,
@@ -61,8 +75,9 @@ pub async fn follow(
     }
     let request =
         proto::WatchChangesRequest { after_position: after, order_id: asked.order_id.unwrap_or_default() };
+    let open = streams.open(caller.bucket())?;
     let changes = services.notification().watch_changes(caller.ask(request)).await?.into_inner();
-    Ok(live::respond(changes, frame, (**stopping).clone()))
+    Ok(live::respond(open, changes, frame, (**stopping).clone()))
 }
 
 fn frame(it: proto::WatchChangesResponse) -> Frame {

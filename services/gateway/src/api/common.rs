@@ -32,6 +32,7 @@ pub struct List<T> {
 pub struct PageParams {
     /// Entries on a page, 1 to 200; 50 unless told.
     #[serde(default, deserialize_with = "number::optional")]
+    #[param(minimum = 1, maximum = 200)]
     pub limit: Option<i32>,
     /// `next_cursor` of the page before.
     #[serde(default)]
@@ -60,13 +61,13 @@ pub fn page(limit: Option<i32>, cursor: Option<String>) -> Result<Option<proto::
 const CHECKSUM: usize = 4;
 
 /// A service's cursor as callers get it: opaque, so that nobody builds one.
-fn seal(cursor: &str) -> String {
+pub(super) fn seal(cursor: &str) -> String {
     let mut bytes = checksum(cursor.as_bytes()).to_vec();
     bytes.extend_from_slice(cursor.as_bytes());
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn unseal(text: &str) -> Result<String, Refusal> {
+pub(super) fn unseal(text: &str) -> Result<String, Refusal> {
     let open = || {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (sum, cursor) = bytes.split_first_chunk::<CHECKSUM>()?;
@@ -91,32 +92,42 @@ pub fn some(text: String) -> Option<String> {
 pub struct Address {
     /// Recipient or business.
     #[serde(default)]
+    #[schema(max_length = 200)]
     pub name: Option<String>,
     /// Street and number.
+    #[schema(min_length = 1, max_length = 200)]
     pub line1: String,
     /// Flat, floor, building.
     #[serde(default)]
+    #[schema(max_length = 200)]
     pub line2: Option<String>,
     /// Town or city.
+    #[schema(min_length = 1, max_length = 200)]
     pub city: String,
     /// State, province or county code.
     #[serde(default)]
+    #[schema(max_length = 200)]
     pub region: Option<String>,
     /// Postal code.
     #[serde(default)]
+    #[schema(max_length = 20)]
     pub postal_code: Option<String>,
     /// ISO 3166-1 alpha-2 code, upper case.
     #[schema(example = "US")]
+    #[schema(pattern = r"^[A-Z]{2}$")]
     pub country: String,
     /// E.164 form.
     #[serde(default)]
     #[schema(example = "+12125550123")]
+    #[schema(max_length = 50)]
     pub phone: Option<String>,
     /// Degrees north; routing measures distance from it. Given with `longitude` or not at all.
     #[serde(default)]
+    #[schema(minimum = -90, maximum = 90)]
     pub latitude: Option<f64>,
     /// Degrees east.
     #[serde(default)]
+    #[schema(minimum = -180, maximum = 180)]
     pub longitude: Option<f64>,
 }
 
@@ -190,6 +201,7 @@ pub struct LineUnits {
     #[schema(example = "item_01jz8w6e9vfk4a1k7m1v0t9x2c")]
     pub item_id: String,
     /// Units.
+    #[schema(minimum = 1)]
     pub quantity: i64,
 }
 
@@ -257,6 +269,7 @@ pub struct OnceHeader {
     /// 1 to 255 visible ASCII characters, such as a UUID. A repeat with the same key and body gets the first answer; another
     /// body under the same key is refused. Keys of orders never expire.
     #[param(rename = "Idempotency-Key", required = true)]
+    #[param(pattern = r"^[\x21-\x7e]{1,255}$")]
     idempotency_key: String,
 }
 
@@ -267,6 +280,7 @@ pub struct OnceHeader {
 pub struct IfMatchHeader {
     /// `ETag` of the version that was seen; another version is refused with 412.
     #[param(rename = "If-Match")]
+    #[param(pattern = r#"^(\*|"[1-9][0-9]{0,17}")$"#)]
     if_match: Option<String>,
 }
 

@@ -6,8 +6,8 @@ use utoipa::{
 };
 
 use super::{
-    changes, fulfilments, items, keys, locations, messages, orders, routing, shipments, stock, summary,
-    webhooks,
+    changes, fulfilments, items, keys, locations, messages, orders, routing, rules::Rules, shipments, stock,
+    summary, webhooks,
 };
 use crate::http::ProblemDetails;
 
@@ -38,7 +38,7 @@ use crate::http::ProblemDetails;
     ),
     components(schemas(ProblemDetails)),
     security(("api_key" = []), ("oidc" = [])),
-    modifiers(&Credentials),
+    modifiers(&Credentials, &Rules),
 )]
 struct Description;
 

@@ -3,7 +3,7 @@
 use actix_web::{
     HttpResponse,
     http::StatusCode,
-    web::{Data, Path, ServiceConfig, get, put},
+    web::{Data, Path, ServiceConfig},
 };
 use qm_proto::inventory::v1 as proto;
 use qm_refusal::Refusal;
@@ -20,9 +20,7 @@ type Answer = Result<HttpResponse, Problem>;
 
 /// The routes.
 pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(resource("/items").route(get().to(list)).route(put().to(put_items)))
-        .service(resource("/items/{sku}").route(get().to(read)));
+    config.service(resource("/items").get(list).put(put_items)).service(resource("/items/{sku}").get(read));
 }
 
 /// How stock of an item is kept.
@@ -40,31 +38,61 @@ pub enum StockPolicy {
     None,
 }
 
+/// How an item has to be kept.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StorageClass {
+    /// At room temperature.
+    Ambient,
+    /// Cool.
+    Chilled,
+    /// Frozen.
+    Frozen,
+}
+
+impl StorageClass {
+    /// The word for it, everywhere.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ambient => "ambient",
+            Self::Chilled => "chilled",
+            Self::Frozen => "frozen",
+        }
+    }
+}
+
 /// An item to create or replace.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewItem {
     /// Stock keeping unit, unique.
     #[schema(example = "MUG-BLUE")]
+    #[schema(min_length = 1, max_length = 100)]
     pub sku: String,
     /// Name for people.
+    #[schema(max_length = 500)]
     pub name: String,
     /// Weight of one unit, grams.
+    #[schema(minimum = 0, maximum = 1000000000)]
     pub weight_grams: i64,
     /// Length of one unit, millimetres.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 1000000000)]
     pub length_mm: Option<i32>,
     /// Width of one unit, millimetres.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 1000000000)]
     pub width_mm: Option<i32>,
     /// Height of one unit, millimetres.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 1000000000)]
     pub height_mm: Option<i32>,
     /// ambient (unless told), chilled or frozen.
     #[serde(default)]
-    pub storage_class: Option<String>,
+    pub storage_class: Option<StorageClass>,
     /// Such as alcohol, tobacco or hazmat: only locations licensed for it ship it.
     #[serde(default)]
+    #[schema(max_length = 50)]
     pub compliance_class: Option<String>,
     /// tracked unless told.
     #[serde(default)]
@@ -74,6 +102,7 @@ pub struct NewItem {
     pub drop_ship: Option<bool>,
     /// A location with fewer available units than this is low on the item; 0 for never.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 1000000000)]
     pub low_stock_threshold: Option<i64>,
 }
 
@@ -113,6 +142,7 @@ pub struct Item {
 #[serde(deny_unknown_fields)]
 pub struct NewItems {
     /// 1 to 1,000 items.
+    #[schema(min_items = 1, max_items = 1000)]
     pub items: Vec<NewItem>,
 }
 
@@ -143,12 +173,16 @@ pub async fn list(
 }
 
 /// Reads an item.
-#[utoipa::path(get, path = "/v1/items/{sku}", tag = "inventory", params(("sku" = String, Path, description = "Stock keeping unit.")),
+#[utoipa::path(get, path = "/v1/items/{sku}", tag = "inventory", 
+    params(("sku" = String, Path, min_length = 1, max_length = 100, description = "Stock keeping unit.")),
     responses((status = 200, body = Item), Problems))]
 pub async fn read(caller: Caller<may::InventoryRead>, services: Data<Services>, sku: Path<String>) -> Answer {
     let request = proto::BatchGetItemsRequest { skus: vec![sku.into_inner()] };
-    let found = services.inventory().batch_get_items(caller.ask(request)).await?.into_inner();
-    let item = found.items.into_iter().next().ok_or_else(|| Refusal::not_found("item"))?;
+    let found = services.inventory().batch_get_items(caller.ask(request)).await.map_err(|status| {
+        // One of one: the caller wrote no list.
+        Problem::from(status).at("sku")
+    })?;
+    let item = found.into_inner().items.into_iter().next().ok_or_else(|| Refusal::not_found("item"))?;
     answer(StatusCode::OK, &from_proto(item))
 }
 
@@ -166,7 +200,7 @@ fn to_proto(it: NewItem) -> proto::Item {
         length_mm: it.length_mm.unwrap_or_default(),
         width_mm: it.width_mm.unwrap_or_default(),
         height_mm: it.height_mm.unwrap_or_default(),
-        storage_class: it.storage_class.unwrap_or_else(|| "ambient".to_owned()),
+        storage_class: it.storage_class.unwrap_or(StorageClass::Ambient).word().to_owned(),
         compliance_class: it.compliance_class.unwrap_or_default(),
         stock_policy: policy.into(),
         drop_ship: it.drop_ship.unwrap_or_default(),

@@ -3,7 +3,7 @@
 use actix_web::{
     HttpResponse,
     http::StatusCode,
-    web::{Data, Path, ServiceConfig, delete, get, post},
+    web::{Data, Path, ServiceConfig},
 };
 use chrono::{DateTime, SecondsFormat, Utc};
 use qm_idempotency::OnceKey;
@@ -11,7 +11,10 @@ use qm_refusal::Refusal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::common::{List, OnceHeader};
+use super::{
+    common::{List, OnceHeader},
+    rules::ScopeWord,
+};
 use crate::{
     directory::{self, Directory},
     http::{Caller, Credentials, Posted, Problem, Problems, answer, may, resource},
@@ -22,8 +25,8 @@ type Answer = Result<HttpResponse, Problem>;
 /// The routes.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .service(resource("/api-keys").route(get().to(list)).route(post().to(create)))
-        .service(resource("/api-keys/{key_id}").route(delete().to(revoke)));
+        .service(resource("/api-keys").get(list).post(create))
+        .service(resource("/api-keys/{key_id}").delete(revoke));
 }
 
 /// A key to create.
@@ -32,13 +35,16 @@ pub fn routes(config: &mut ServiceConfig) {
 pub struct NewApiKey {
     /// Name for people.
     #[schema(example = "Warehouse Berlin")]
+    #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     /// What it allows.
     #[schema(example = json!(["fulfilments:read", "fulfilments:write"]))]
+    #[schema(min_items = 1, value_type = Vec<ScopeWord>)]
     pub scopes: Vec<String>,
     /// From then on it is refused; never unless told.
     #[serde(default)]
     #[schema(example = "2027-12-31T00:00:00Z")]
+    #[schema(format = DateTime)]
     pub expires_at: Option<String>,
 }
 

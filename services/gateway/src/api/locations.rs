@@ -3,14 +3,17 @@
 use actix_web::{
     HttpResponse,
     http::StatusCode,
-    web::{Data, ServiceConfig, get, put},
+    web::{Data, ServiceConfig},
 };
 use qm_proto::inventory::v1 as proto;
 use qm_refusal::Refusal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::common::{Address, List, Page, PageParams, page};
+use super::{
+    common::{Address, List, Page, PageParams, page},
+    items::StorageClass,
+};
 use crate::{
     http::{Body, Caller, Params, Problem, Problems, answer, may, resource},
     peers::Services,
@@ -20,7 +23,7 @@ type Answer = Result<HttpResponse, Problem>;
 
 /// The routes.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(resource("/locations").route(get().to(list)).route(put().to(put_locations)));
+    config.service(resource("/locations").get(list).put(put_locations));
 }
 
 /// A location to create or replace.
@@ -29,30 +32,39 @@ pub fn routes(config: &mut ServiceConfig) {
 pub struct NewLocation {
     /// Short code, unique.
     #[schema(example = "DC01")]
+    #[schema(min_length = 1, max_length = 50)]
     pub code: String,
     /// Name for people.
+    #[schema(max_length = 200)]
     pub name: String,
     /// distribution_centre, store, supplier, third_party or virtual.
+    #[schema(pattern = r"^(distribution_centre|store|supplier|third_party|virtual)$")]
     pub kind: String,
     /// Where it is; latitude and longitude tell routing how far it is from shoppers.
     pub address: Address,
     /// IANA time zone.
     #[schema(example = "America/New_York")]
+    #[schema(min_length = 1, max_length = 50)]
     pub time_zone: String,
     /// Local time until which orders leave the same day.
     #[schema(example = "14:00")]
+    #[schema(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
     pub cutoff_local: String,
     /// Working days between a plan and departure.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 1000000000)]
     pub lead_days: Option<i32>,
     /// Shipments a day; 0 for no limit.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 1000000000)]
     pub capacity_per_day: Option<i32>,
     /// Cost of handling one shipment, minor units.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 1000000000)]
     pub handling_order_minor: Option<i64>,
     /// Cost of handling one unit, minor units.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 1000000000)]
     pub handling_unit_minor: Option<i64>,
     /// True (unless told) when it ships parcels.
     #[serde(default)]
@@ -62,12 +74,15 @@ pub struct NewLocation {
     pub can_pickup: Option<bool>,
     /// Storage classes that it may ship; ambient unless told.
     #[serde(default)]
-    pub storage_classes: Option<Vec<String>>,
+    #[schema(max_items = 50)]
+    pub storage_classes: Option<Vec<StorageClass>>,
     /// Compliance classes that it may ship.
     #[serde(default)]
+    #[schema(max_items = 50)]
     pub compliance_classes: Option<Vec<String>>,
     /// Units of each item that it keeps back.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 1000000000)]
     pub safety_units: Option<i64>,
     /// False when it takes no new work.
     #[serde(default)]
@@ -120,6 +135,7 @@ pub struct Location {
 #[serde(deny_unknown_fields)]
 pub struct NewLocations {
     /// 1 to 200 locations.
+    #[schema(min_items = 1, max_items = 200)]
     pub locations: Vec<NewLocation>,
 }
 
@@ -152,7 +168,7 @@ pub async fn list(
     answer(StatusCode::OK, &Page::new(found.locations, found.next_cursor, from_proto))
 }
 
-fn to_proto(it: NewLocation) -> Result<proto::Location, Refusal> {
+pub(super) fn to_proto(it: NewLocation) -> Result<proto::Location, Refusal> {
     Ok(proto::Location {
         id: String::new(),
         code: it.code,
@@ -167,7 +183,12 @@ fn to_proto(it: NewLocation) -> Result<proto::Location, Refusal> {
         handling_unit_minor: it.handling_unit_minor.unwrap_or_default(),
         can_ship: it.can_ship.unwrap_or(true),
         can_pickup: it.can_pickup.unwrap_or_default(),
-        storage_classes: it.storage_classes.unwrap_or_else(|| vec!["ambient".to_owned()]),
+        storage_classes: it
+            .storage_classes
+            .unwrap_or_else(|| vec![StorageClass::Ambient])
+            .into_iter()
+            .map(|class| class.word().to_owned())
+            .collect(),
         compliance_classes: it.compliance_classes.unwrap_or_default(),
         safety_units: it.safety_units.unwrap_or_default(),
         active: it.active.unwrap_or(true),

@@ -3,7 +3,7 @@
 use actix_web::{
     HttpResponse,
     http::StatusCode,
-    web::{Data, Path, ServiceConfig, get, put},
+    web::{Data, Path, ServiceConfig},
 };
 use qm_proto::notification::v1 as proto;
 use serde::{Deserialize, Serialize};
@@ -20,8 +20,8 @@ type Answer = Result<HttpResponse, Problem>;
 /// The routes.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .service(resource("/messages").route(get().to(list)))
-        .service(resource("/templates/{name}/{locale}").route(put().to(put_template)));
+        .service(resource("/messages").get(list))
+        .service(resource("/templates/{name}/{locale}").put(put_template));
 }
 
 /// Which messages.
@@ -33,6 +33,7 @@ pub struct MessageParams {
     order_id: Option<String>,
     /// Entries on a page, 1 to 200; 50 unless told.
     #[serde(default, deserialize_with = "number::optional")]
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<i32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -62,15 +63,18 @@ pub struct Message {
     pub sent_at: Option<String>,
 }
 
-/// A template in the template language (Jinja).
+/// A template in the template language (Jinja): names, `if` and `for`, without what would build larger values (`set`, macros,
+/// `~`, `+`, `*`).
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Template {
     /// One line.
     #[schema(example = "Your order {{ number }}")]
+    #[schema(max_length = 20000, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
     pub subject: String,
     /// Plain text.
     #[schema(example = "Hello {{ name }}, follow it here: {{ tracking_url }}")]
+    #[schema(max_length = 20000, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
     pub body: String,
 }
 
@@ -92,8 +96,11 @@ pub async fn list(
 
 /// Replaces the words of a message in one language. A template that cannot be rendered is refused.
 #[utoipa::path(put, path = "/v1/templates/{name}/{locale}", tag = "notifications",
-    params(("name" = String, Path, description = "Which message, such as order_placed."),
-        ("locale" = String, Path, description = "BCP 47 language tag.")),
+    params(("name" = String, Path,
+            pattern = r"^(order_placed|order_backordered|order_cancelled|units_cancelled|ready_for_pickup|shipment_dispatched|shipment_delayed|shipment_delivered|shipment_lost)$",
+            description = "Which message, such as order_placed."),
+        ("locale" = String, Path, min_length = 2, max_length = 35, pattern = r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$",
+            description = "BCP 47 language tag.")),
     request_body = Template, responses((status = 204, description = "It is stored."), Problems))]
 pub async fn put_template(
     caller: Caller<may::NotificationsWrite>,

@@ -4,12 +4,15 @@ pub mod changes;
 pub mod common;
 pub mod description;
 pub mod fulfilments;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 pub mod items;
 pub mod keys;
 pub mod locations;
 pub mod messages;
 pub mod orders;
 pub mod routing;
+pub mod rules;
 pub mod shipments;
 pub mod stock;
 pub mod summary;

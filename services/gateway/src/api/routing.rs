@@ -3,14 +3,17 @@
 use actix_web::{
     HttpResponse,
     http::StatusCode,
-    web::{Data, Path, ServiceConfig, get, put},
+    web::{Data, Path, ServiceConfig},
 };
 use qm_proto::routing::v1 as proto;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::common::{FulfilmentKind, LineUnits, List};
+use super::{
+    common::{FulfilmentKind, LineUnits, List},
+    rules::Region,
+};
 use crate::{
     http::{Body, Caller, Problem, Problems, answer, may, resource},
     peers::Services,
@@ -21,8 +24,8 @@ type Answer = Result<HttpResponse, Problem>;
 /// The routes.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .service(resource("/tariff").route(get().to(read_tariff)).route(put().to(put_tariff)))
-        .service(resource("/orders/{order_id}/plans").route(get().to(plans)));
+        .service(resource("/tariff").get(read_tariff).put(put_tariff))
+        .service(resource("/orders/{order_id}/plans").get(plans));
 }
 
 /// One band of the tariff: service × zone.
@@ -31,20 +34,27 @@ pub fn routes(config: &mut ServiceConfig) {
 pub struct TariffBand {
     /// Service level.
     #[schema(example = "standard")]
+    #[schema(min_length = 1, max_length = 50)]
     pub service_level: String,
     /// Zone number, growing with distance where distance makes the zone.
+    #[schema(minimum = 0)]
     pub zone: i32,
     /// Great-circle miles up to which the zone reaches; 0, or left out, for a zone of regions.
+    #[schema(minimum = 0)]
     pub max_miles: Option<i32>,
     /// At most 100 destination regions, ISO 3166-2 such as `US-AK`. The band prices them whatever the distance, and no band
     /// of miles does. Left out for a zone of miles.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 100, value_type = Option<Vec<Region>>)]
     pub regions: Option<Vec<String>>,
     /// Price of a parcel, minor units.
+    #[schema(minimum = 0, maximum = 1000000000000u64)]
     pub base_minor: i64,
     /// Price of a pound on top, millionths of the major unit.
+    #[schema(minimum = 0, maximum = 10000000000000000u64)]
     pub per_pound_micros: i64,
     /// Days on the road.
+    #[schema(minimum = 0, maximum = 366)]
     pub transit_days: i32,
 }
 
@@ -53,6 +63,7 @@ pub struct TariffBand {
 #[serde(deny_unknown_fields)]
 pub struct NewTariff {
     /// 1 to 500 bands, which replace all that were there.
+    #[schema(min_items = 1, max_items = 500)]
     pub bands: Vec<TariffBand>,
 }
 

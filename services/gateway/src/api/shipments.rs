@@ -3,7 +3,7 @@
 use actix_web::{
     HttpRequest, HttpResponse,
     http::StatusCode,
-    web::{Data, Path, ServiceConfig, get, post},
+    web::{Data, Path, ServiceConfig},
 };
 use qm_proto::shipping::v1 as proto;
 use serde::{Deserialize, Serialize};
@@ -22,14 +22,12 @@ type Answer = Result<HttpResponse, Problem>;
 
 /// The routes that need a credential.
 pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(resource("/shipments").route(get().to(list)))
-        .service(resource("/shipments/{shipment_id}").route(get().to(read)));
+    config.service(resource("/shipments").get(list)).service(resource("/shipments/{shipment_id}").get(read));
 }
 
 /// The route for carriers, whose messages prove themselves by their signature.
 pub fn carrier_routes(config: &mut ServiceConfig) {
-    config.service(resource("/v1/carriers/{carrier}/tracking").route(post().to(receive_tracking)));
+    config.service(resource("/v1/carriers/{carrier}/tracking").post(receive_tracking));
 }
 
 /// Which shipments; the filters given must all match.
@@ -42,9 +40,11 @@ pub struct ShipmentParams {
     /// Order.
     order_id: Option<String>,
     /// The carrier's tracking number.
+    #[param(max_length = 64)]
     tracking_number: Option<String>,
     /// Entries on a page, 1 to 200; 50 unless told.
     #[serde(default, deserialize_with = "number::optional")]
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<i32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -96,7 +96,10 @@ pub async fn read(
 /// It needs no API key: it is signed after the Standard Webhooks specification (`webhook-id`, `webhook-timestamp`,
 /// `webhook-signature`) with the carrier's secret. Duplicates and late messages are harmless.
 #[utoipa::path(post, path = "/v1/carriers/{carrier}/tracking", tag = "carriers", security(()),
-    params(("carrier" = String, Path, description = "Carrier's code.")), request_body = String,
+    params(("carrier" = String, Path, description = "Carrier's code."),
+        ("webhook-id" = Option<String>, Header, description = "The message's id."),
+        ("webhook-timestamp" = Option<String>, Header, description = "When it was sent, seconds since 1970."),
+        ("webhook-signature" = Option<String>, Header, description = "Its signature.")), request_body = String,
     responses((status = 200, body = TrackingReceived), Problems))]
 pub async fn receive_tracking(
     services: Data<Services>,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use actix_web::{
     HttpResponse,
     http::StatusCode,
-    web::{Data, ServiceConfig, get, post},
+    web::{Data, ServiceConfig},
 };
 use qm_proto::{inventory::v1 as proto, types::v1::PageRequest};
 use qm_refusal::Refusal;
@@ -26,9 +26,9 @@ const MAX_SKUS: usize = 100;
 /// The routes.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .service(resource("/stock").route(get().to(list)))
-        .service(resource("/stock/movements").route(get().to(movements)).route(post().to(record)))
-        .service(resource("/availability").route(get().to(availability)));
+        .service(resource("/stock").get(list))
+        .service(resource("/stock/movements").get(movements).post(record))
+        .service(resource("/availability").get(availability));
 }
 
 /// Which positions.
@@ -37,11 +37,14 @@ pub fn routes(config: &mut ServiceConfig) {
 #[into_params(parameter_in = Query)]
 pub struct StockParams {
     /// Only this item.
+    #[param(max_length = 100)]
     sku: Option<String>,
     /// Only this location, by code.
+    #[param(max_length = 50)]
     location: Option<String>,
     /// Entries on a page, 1 to 200; 50 unless told.
     #[serde(default, deserialize_with = "number::optional")]
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<i32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -93,21 +96,27 @@ pub enum MovementKind {
 #[serde(deny_unknown_fields)]
 pub struct NewMovement {
     /// Stock keeping unit.
+    #[schema(min_length = 1, max_length = 100)]
     pub sku: String,
     /// Location's code.
+    #[schema(min_length = 1, max_length = 50)]
     pub location: String,
     /// Kind.
     pub kind: MovementKind,
     /// See the kind.
+    #[schema(minimum = -1000000000, maximum = 1000000000)]
     pub quantity: i64,
     /// Why, in words; required for adjust.
     #[serde(default)]
+    #[schema(max_length = 200)]
     pub reason: Option<String>,
     /// The reporter's own reference.
     #[serde(default)]
+    #[schema(max_length = 200)]
     pub reference: Option<String>,
     /// Version of the position that was seen; any unless told.
     #[serde(default)]
+    #[schema(minimum = 0)]
     pub expected_version: Option<i64>,
 }
 
@@ -116,6 +125,7 @@ pub struct NewMovement {
 #[serde(deny_unknown_fields)]
 pub struct NewMovements {
     /// 1 to 1,000 movements; all are recorded, or none when one is refused.
+    #[schema(min_items = 1, max_items = 1000)]
     pub movements: Vec<NewMovement>,
 }
 
@@ -125,11 +135,14 @@ pub struct NewMovements {
 #[into_params(parameter_in = Query)]
 pub struct MovementParams {
     /// Stock keeping unit.
+    #[param(min_length = 1, max_length = 100)]
     sku: String,
     /// Location's code.
+    #[param(min_length = 1, max_length = 50)]
     location: String,
     /// Entries on a page, 1 to 200; 50 unless told.
     #[serde(default, deserialize_with = "number::optional")]
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<i32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -166,6 +179,7 @@ pub struct Movement {
 #[into_params(parameter_in = Query)]
 pub struct AvailabilityParams {
     /// 1 to 100 stock keeping units, separated by commas.
+    #[param(min_length = 1)]
     skus: String,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::{
     HttpResponse,
     http::StatusCode,
-    web::{Data, ServiceConfig, get},
+    web::{Data, ServiceConfig},
 };
 use qm_proto::{
     notification::v1::GetDeliverySummaryRequest,
@@ -24,7 +24,7 @@ type Answer = Result<HttpResponse, Problem>;
 
 /// The routes.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(resource("/summary").route(get().to(read)));
+    config.service(resource("/summary").get(read));
 }
 
 /// How things stand.

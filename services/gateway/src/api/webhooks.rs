@@ -3,13 +3,16 @@
 use actix_web::{
     HttpResponse,
     http::StatusCode,
-    web::{Data, Path, ServiceConfig, delete, get, patch, post},
+    web::{Data, Path, ServiceConfig},
 };
 use qm_proto::notification::v1 as proto;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::common::{List, OnceHeader, Page, PageParams, page, some};
+use super::{
+    common::{List, OnceHeader, Page, PageParams, page, some},
+    rules::EventPattern,
+};
 use crate::{
     http::{Body, Caller, Params, Posted, Problem, Problems, answer, may, resource},
     peers::Services,
@@ -20,12 +23,10 @@ type Answer = Result<HttpResponse, Problem>;
 /// The routes.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .service(resource("/webhook-endpoints").route(get().to(list)).route(post().to(create)))
-        .service(
-            resource("/webhook-endpoints/{endpoint_id}").route(patch().to(change)).route(delete().to(remove)),
-        )
-        .service(resource("/webhook-endpoints/{endpoint_id}/deliveries").route(get().to(deliveries)))
-        .service(resource("/webhook-deliveries/{delivery_id}/resend").route(post().to(resend)));
+        .service(resource("/webhook-endpoints").get(list).post(create))
+        .service(resource("/webhook-endpoints/{endpoint_id}").patch(change).delete(remove))
+        .service(resource("/webhook-endpoints/{endpoint_id}/deliveries").get(deliveries))
+        .service(resource("/webhook-deliveries/{delivery_id}/resend").post(resend));
 }
 
 /// An endpoint to register.
@@ -34,10 +35,12 @@ pub fn routes(config: &mut ServiceConfig) {
 pub struct NewEndpoint {
     /// https address on the public internet.
     #[schema(example = "https://example.com/hooks/quartermaster")]
+    #[schema(max_length = 2000, pattern = r"^https://[^\x00-\x20\x7f-\x9f]+$")]
     pub url: String,
     /// Event types wanted; `shipment.*` takes all of a kind; all unless told.
     #[serde(default)]
     #[schema(example = json!(["order.placed", "shipment.*"]))]
+    #[schema(max_items = 50, value_type = Option<Vec<EventPattern>>)]
     pub event_types: Option<Vec<String>>,
 }
 

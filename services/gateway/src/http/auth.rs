@@ -19,7 +19,7 @@ use qm_refusal::Refusal;
 use tracing::Span;
 
 use super::{
-    Credentials, Problem,
+    ClientAddress, Credentials, Problem,
     allowance::{Allowance, Toll},
 };
 use crate::domain::{Principal, Scope};
@@ -38,7 +38,8 @@ pub async fn authenticate(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let principal = match credentials.identify(request.headers()).await {
+    let principal = match credentials.identify(request.headers(), ClientAddress::of(request.request())).await
+    {
         Ok(principal) => principal,
         Err(problem) => {
             return Ok(request.into_response(problem.error_response()).map_into_right_body());
@@ -107,6 +108,11 @@ impl<P> Caller<P> {
     /// Whether the caller may do this, too.
     pub fn has(&self, scope: Scope) -> bool {
         self.identified.principal.scopes.contains(&scope)
+    }
+
+    /// Whose requests count together.
+    pub fn bucket(&self) -> String {
+        self.identified.principal.bucket()
     }
 
     /// Pays for a request that does the work of so many: refused, with nothing done, when the caller cannot.

@@ -1,5 +1,7 @@
 //! Bodies: read up to a limit, hashed as they came, parsed with the path of what is wrong.
 
+use std::time::Duration;
+
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
@@ -17,9 +19,20 @@ use super::{Problem, objects::Objects};
 /// The header that makes a request count once.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// Largest body taken, bytes.
+/// What is taken of a body.
 #[derive(Debug, Clone, Copy)]
-pub struct MaxBody(pub usize);
+pub struct BodyLimits {
+    /// Most bytes.
+    pub bytes: usize,
+    /// How long it may take to come.
+    pub patience: Duration,
+}
+
+impl Default for BodyLimits {
+    fn default() -> Self {
+        Self { bytes: 1 << 20, patience: Duration::from_secs(10) }
+    }
+}
 
 /// A body as it came.
 #[derive(Debug)]
@@ -43,11 +56,17 @@ impl FromRequest for RawBody {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let max = request.app_data::<Data<MaxBody>>().map_or(1 << 20, |max| max.0);
+        let limits = request.app_data::<Data<BodyLimits>>().map(|limits| ***limits).unwrap_or_default();
+        let max = limits.bytes;
+        // Inflating it first would let a small body become a large one.
+        let is_encoded = request.headers().get_all(header::CONTENT_ENCODING).any(|value| value != "identity");
         let announced =
             request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let mut payload = payload.take();
-        Box::pin(async move {
+        let read = async move {
+            if is_encoded {
+                return Err(Problem::unsupported_encoding());
+            }
             if announced.is_some_and(|length: u64| length > max as u64) {
                 return Err(too_large(max));
             }
@@ -66,6 +85,9 @@ impl FromRequest for RawBody {
                 body.extend_from_slice(&chunk);
             }
             Ok(Self(body.freeze()))
+        };
+        Box::pin(async move {
+            tokio::time::timeout(limits.patience, read).await.unwrap_or_else(|_| Err(Problem::too_slow()))
         })
     }
 }
@@ -102,7 +124,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
     }
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
     let refuse = |code: &str| {
         let message = "every POST needs one: 1 to 255 visible ASCII characters, such as a UUID; a repeat with the same \
                        key and body gets the first answer";
@@ -114,13 +136,13 @@ fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
     if is_key { Ok(key.to_owned()) } else { Err(refuse("malformed_idempotency_key")) }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-fn parse<T: DeserializeOwned>(raw: &[u8], is_json: bool) -> Result<T, Problem> {
+pub(super) fn parse<T: DeserializeOwned>(raw: &[u8], is_json: bool) -> Result<T, Problem> {
     if !raw.is_empty() && !is_json {
         return Err(Problem::unsupported_media_type());
     }

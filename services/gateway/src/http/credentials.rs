@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use qm_ids::{ApiKeyId, TenantId};
 use qm_refusal::Refusal;
 
-use super::Problem;
+use super::{ClientAddress, Guesses, Problem};
 use crate::{
     directory::Directory,
     domain::{ApiKey, Credential, Principal},
@@ -29,6 +29,7 @@ const REMEMBERED: usize = 10_000;
 pub struct Credentials {
     directory: Directory,
     issuers: Issuers,
+    guesses: Guesses,
     known: Arc<Mutex<HashMap<[u8; 32], Known>>>,
     tenants: Arc<Mutex<Tenants>>,
     used: Arc<Mutex<LastUses>>,
@@ -59,12 +60,24 @@ fn invalid() -> Problem {
 
 impl Credentials {
     /// Keys of this directory, and tokens of these issuers for its tenants.
-    pub(crate) fn new(directory: Directory, issuers: Issuers) -> Self {
-        Self { directory, issuers, known: Arc::default(), tenants: Arc::default(), used: Arc::default() }
+    pub(crate) fn new(directory: Directory, issuers: Issuers, guesses: Guesses) -> Self {
+        Self {
+            directory,
+            issuers,
+            guesses,
+            known: Arc::default(),
+            tenants: Arc::default(),
+            used: Arc::default(),
+        }
     }
 
-    /// Who sent a request.
-    pub(super) async fn identify(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Problem> {
+    /// Who sent a request. A client that sends wrong credentials over and over is refused for a while; one whose key was good
+    /// before is not.
+    pub(super) async fn identify(
+        &self,
+        headers: &HeaderMap,
+        client: ClientAddress,
+    ) -> Result<Arc<Principal>, Problem> {
         let value = headers.get(header::AUTHORIZATION).ok_or_else(missing)?;
         let text = value.to_str().map_err(|_| invalid())?;
         let (scheme, token) = text.split_once(' ').ok_or_else(invalid)?;
@@ -73,20 +86,38 @@ impl Credentials {
         }
         let token = token.trim();
         match Credential::parse(token) {
-            Ok(credential) => self.by_key(&credential).await,
-            Err(_) => self.by_token(token).await,
+            Ok(credential) => self.by_key(&credential, client).await,
+            Err(_) => match self.by_token(token).await {
+                Err(problem) if problem.is_unauthenticated() => Err(self.wrong(client).await),
+                found => found,
+            },
         }
     }
 
-    async fn by_key(&self, credential: &Credential) -> Result<Arc<Principal>, Problem> {
+    /// Counts a wrong credential, and says so.
+    async fn wrong(&self, client: ClientAddress) -> Problem {
+        self.guesses.count(client).await.map_or_else(Problem::from, |()| invalid())
+    }
+
+    async fn by_key(
+        &self,
+        credential: &Credential,
+        client: ClientAddress,
+    ) -> Result<Arc<Principal>, Problem> {
         let now = self.directory.clock().now();
         // Never the secret itself: what is remembered may end up in a core dump.
         let fingerprint = credential.fingerprint();
-        let known = lock(&self.known).get(&fingerprint).filter(|known| now < known.until).cloned();
-        let known = match known {
+        let known = lock(&self.known).get(&fingerprint).cloned();
+        let is_guess = known.is_none();
+        let known = match known.filter(|known| now < known.until) {
             Some(known) => known,
             None => {
-                let key = self.directory.authenticate(credential).await?.ok_or_else(invalid)?;
+                if is_guess {
+                    self.guesses.look(client).await?;
+                }
+                let Some(key) = self.directory.authenticate(credential).await? else {
+                    return Err(self.wrong(client).await);
+                };
                 self.remember(fingerprint, key, now)
             }
         };

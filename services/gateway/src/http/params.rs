@@ -3,6 +3,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use qm_refusal::Refusal;
 use serde::de::DeserializeOwned;
 
 use super::{Problem, body::refuse_value};
@@ -20,10 +21,14 @@ impl<T: DeserializeOwned> FromRequest for Params<T> {
     }
 }
 
-fn read<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+pub(super) fn read<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     // A value of this many characters is a mistake; the names are few.
     let pairs = serde_urlencoded::from_str::<Vec<(String, String)>>(query)
         .map_err(|error| Problem::from(refuse_value("", &error.to_string())))?;
+    // Most likely what was to stand there is missing, and without it the question would be another one.
+    if let Some((name, _)) = pairs.iter().find(|(_, value)| value.trim().is_empty()) {
+        return Err(Refusal::invalid(name, "required", "must not be empty; leave it out instead").into());
+    }
     let value = serde_json::Map::from_iter(
         pairs.iter().map(|(name, value)| (name.clone(), serde_json::Value::String(value.clone()))),
     );

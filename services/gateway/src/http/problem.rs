@@ -3,15 +3,14 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use actix_web::{
-    HttpResponse, Resource, ResponseError,
+    HttpResponse, ResponseError,
     http::{StatusCode, header},
-    web,
 };
 use qm_refusal::{Kind, Refusal};
 use serde::Serialize;
 use utoipa::{
     ToSchema,
-    openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, response::Response},
+    openapi::{ContentBuilder, HeaderBuilder, Object, Ref, RefOr, ResponseBuilder, Type, response::Response},
 };
 
 use super::observe;
@@ -60,12 +59,6 @@ pub fn answer(status: StatusCode, body: &impl Serialize) -> Answer {
     Ok(HttpResponse::build(status).json(body))
 }
 
-/// A resource that answers methods it does not have with a problem.
-pub fn resource(path: &str) -> Resource {
-    web::resource(path.to_owned())
-        .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::method_not_allowed()) }))
-}
-
 impl Problem {
     /// No such route.
     pub fn no_such_route() -> Self {
@@ -83,6 +76,30 @@ impl Problem {
     pub fn unsupported_media_type() -> Self {
         let refusal = Refusal::invalid("Content-Type", "unsupported_media_type", "must be application/json");
         Self::from(refusal).of_http("unsupported-media-type", "Unsupported media type", 415)
+    }
+
+    /// The body takes too long to come.
+    pub fn too_slow() -> Self {
+        let refusal = Refusal::new(Kind::InvalidInput, "body_too_slow", "the body did not come in time");
+        Self::from(refusal).of_http("request-timeout", "The request came too slowly", 408)
+    }
+
+    /// The body is compressed.
+    pub fn unsupported_encoding() -> Self {
+        let message = "bodies are read as they are, not compressed";
+        let refusal = Refusal::invalid("Content-Encoding", "unsupported_encoding", message);
+        Self::from(refusal).of_http("unsupported-media-type", "Unsupported media type", 415)
+    }
+
+    /// Whether it says that there is no valid credential.
+    pub(super) fn is_unauthenticated(&self) -> bool {
+        self.0.status == 401
+    }
+
+    /// The same, if a field is at fault, with the name that the caller knows it by.
+    pub fn at(mut self, field: &str) -> Self {
+        self.0.field = self.0.field.map(|_| field.to_owned());
+        self
     }
 
     /// HTTP alone knows these kinds, so they are not in the table of kinds.
@@ -106,7 +123,8 @@ impl From<Refusal> for Problem {
             trace_id: observe::trace_id(),
             retry_after: refusal
                 .retry_after
-                .or_else(|| (refusal.kind == Kind::Unavailable).then_some(Duration::from_secs(1))),
+                // Who may come again is told when, also where a peer did not say.
+                .or_else(|| refusal.kind.is_transient().then_some(Duration::from_secs(1))),
         }))
     }
 }
@@ -174,11 +192,15 @@ pub struct Problems;
 
 impl utoipa::IntoResponses for Problems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let response = |about: &str| {
+        let response = |status: &str, about: &str| {
             let schema = Ref::from_schema_name("Problem");
             let content = ContentBuilder::new().schema(Some(schema)).build();
             let built =
                 ResponseBuilder::new().description(about).content("application/problem+json", content);
+            let built = match status {
+                "429" | "503" => built.header(header::RETRY_AFTER.as_str(), retry_after()),
+                _ => built,
+            };
             RefOr::T(built.build())
         };
         [
@@ -186,17 +208,27 @@ impl utoipa::IntoResponses for Problems {
             ("401", "There is no valid API key or token."),
             ("403", "The API key or token does not allow this."),
             ("404", "There is no such thing for this tenant."),
+            ("408", "The body did not come in time."),
             ("409", "The current state does not allow this."),
             ("412", "`If-Match` does not name the current version."),
             ("413", "The body is too large."),
+            ("415", "The body is not JSON, or compressed."),
             ("422", "The idempotency key was used before, with another body."),
             ("429", "Too many requests; `Retry-After` says when to come back."),
             ("503", "Not available at the moment; the same request may be sent again."),
         ]
         .into_iter()
-        .map(|(status, about)| (status.to_owned(), response(about)))
+        .map(|(status, about)| (status.to_owned(), response(status, about)))
         .collect()
     }
+}
+
+fn retry_after() -> utoipa::openapi::Header {
+    let seconds = Object::with_type(Type::Integer);
+    HeaderBuilder::new()
+        .schema(Some(seconds))
+        .description(Some("Seconds to wait before the next try."))
+        .build()
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use qm_tracking_link::TrackingLinks;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Credentials, Problem, Toll, address::AddressHeader, authenticate, body::MaxBody, observe, observe::Gate,
+    Credentials, Problem, Streams, Toll, address::AddressHeader, authenticate, body::BodyLimits, connections,
+    observe, observe::Gate,
 };
 use crate::{
     api,
@@ -42,12 +43,11 @@ pub struct Shared {
     pub links: TrackingLinks,
     /// Bounds and counts requests.
     pub gate: Gate,
+    /// Bounds live streams.
+    pub streams: Streams,
     /// Cancelled when streams shall end.
     pub stopping: CancellationToken,
 }
-
-/// How long a client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Builds the server; it runs when awaited.
 pub fn serve(
@@ -58,17 +58,22 @@ pub fn serve(
     threads: usize,
     shutdown_timeout: Duration,
 ) -> io::Result<Server> {
-    let max_body = Data::new(MaxBody(config.max_body_bytes));
-    let address_header = Data::new(AddressHeader(config.client_address_header.clone()));
+    let body_limits = Data::new(BodyLimits { bytes: config.max_body_bytes, patience: config.body_timeout() });
+    let address_header = Data::new(AddressHeader {
+        name: config.client_address_header.clone(),
+        proxies: config.trusted_proxies,
+    });
     let renderer = Data::new(renderer);
-    let Shared { directory, credentials, toll, services, limiter, buckets, links, gate, stopping } = shared;
+    let Shared { directory, credentials, toll, services, limiter, buckets, links, gate, streams, stopping } =
+        shared;
     let (directory, credentials, services) =
         (Data::new(directory), Data::new(credentials), Data::new(services));
     let (limiter, buckets, links) = (Data::new(limiter), Data::new(buckets), Data::new(links));
-    let (gate, stopping, toll) = (Data::new(gate), Data::new(stopping), Data::new(toll));
+    let (gate, streams, stopping, toll) =
+        (Data::new(gate), Data::new(streams), Data::new(stopping), Data::new(toll));
     let app = move || {
         App::new()
-            .app_data(max_body.clone())
+            .app_data(body_limits.clone())
             .app_data(address_header.clone())
             .app_data(renderer.clone())
             .app_data(directory.clone())
@@ -79,6 +84,7 @@ pub fn serve(
             .app_data(buckets.clone())
             .app_data(links.clone())
             .app_data(gate.clone())
+            .app_data(streams.clone())
             .app_data(stopping.clone())
             .wrap(Compress::default())
             .wrap(from_fn(observe))
@@ -95,7 +101,10 @@ pub fn serve(
     let server = HttpServer::new(app)
         .workers(threads)
         .disable_signals()
-        .client_request_timeout(HEAD_TIMEOUT)
+        .client_request_timeout(config.head_timeout())
+        .client_disconnect_timeout(config.head_timeout())
+        .max_connections(connections::bound(config.max_connections).div_ceil(threads.max(1)))
+        .on_connect(connections::drop_when_unread)
         .shutdown_timeout(shutdown_timeout.as_secs().max(1));
     Ok(server.listen(listener)?.run())
 }

@@ -1,6 +1,8 @@
 //! Tokens of OpenID Connect issuers (JWTs signed with a public key), taken beside API keys. Formats are read by
 //! `jsonwebtoken`, signatures checked by `ring`, claims by the domain, with the time of our clock.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod key_set;
 mod keys;
 mod source;

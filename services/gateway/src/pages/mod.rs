@@ -7,7 +7,7 @@ mod render;
 mod tracking;
 mod view;
 
-use actix_web::web::{ServiceConfig, get, post};
+use actix_web::web::ServiceConfig;
 
 use crate::http::resource;
 
@@ -16,13 +16,13 @@ pub use render::Renderer;
 /// The routes; none needs a key.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .service(resource("/").route(get().to(docs::home)))
-        .service(resource("/openapi.json").route(get().to(docs::openapi)))
-        .service(resource("/docs").route(get().to(docs::home)))
-        .service(resource("/docs/{file:.*}").route(get().to(docs::ui)))
-        .service(resource("/problems/{slug}").route(get().to(problems::explain)))
-        .service(resource("/assets/{file}").route(get().to(render::asset)))
-        .service(resource("/t/{token}").route(get().to(tracking::show)))
-        .service(resource("/t/{token}/events").route(get().to(tracking::follow)))
-        .service(resource("/track/{tenant}").route(get().to(find::form)).route(post().to(find::find)));
+        .service(resource("/").get(docs::home))
+        .service(resource("/openapi.json").get(docs::openapi))
+        .service(resource("/docs").get(docs::home))
+        .service(resource("/docs/{file:.*}").get(docs::ui))
+        .service(resource("/problems/{slug}").get(problems::explain))
+        .service(resource("/assets/{file}").get(render::asset))
+        .service(resource("/t/{token}").get(tracking::show))
+        .service(resource("/t/{token}/events").get(tracking::follow))
+        .service(resource("/track/{tenant}").get(find::form).post(find::find));
 }

@@ -15,9 +15,12 @@ use crate::http::Problem;
 pub async fn explain(renderer: Data<Renderer>, slug: Path<String>) -> Result<HttpResponse, Problem> {
     let (title, status, text) = match slug.as_str() {
         "method-not-allowed" => ("Method not allowed", 405, "The address exists, but not for this method."),
-        "unsupported-media-type" => {
-            ("Unsupported media type", 415, "Bodies are JSON: send Content-Type: application/json.")
-        }
+        "unsupported-media-type" => (
+            "Unsupported media type",
+            415,
+            "Bodies are JSON, not compressed: send Content-Type: application/json and no Content-Encoding.",
+        ),
+        "request-timeout" => ("The request came too slowly", 408, "The body did not come in time."),
         slug => {
             let kind = Kind::from_slug(slug).ok_or_else(|| Refusal::not_found("problem"))?;
             (kind.title(), kind.http(), explanation(kind))

@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::StatusCode,
+    http::{StatusCode, header},
     web::{Data, Path},
 };
 use minijinja::context;
@@ -24,7 +24,7 @@ use super::{Renderer, view};
 use crate::{
     config::Buckets,
     directory::Directory,
-    http::{ClientAddress, Problem},
+    http::{ClientAddress, Problem, Streams},
     live::{self, Frame},
     peers::Services,
 };
@@ -46,9 +46,13 @@ pub async fn show(
     client: ClientAddress,
     token: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    if !limiter.check(&client.bucket("page"), &buckets.page, 1).await.allowed {
+    let paid = limiter.check(&client.bucket("page"), &buckets.page, 1).await;
+    if !paid.allowed {
         let context = context! { shop => "", title => "Please wait a moment", text => "There were too many requests from your network." };
-        return Ok(renderer.page(StatusCode::TOO_MANY_REQUESTS, "message.html", context));
+        let mut response = renderer.page(StatusCode::TOO_MANY_REQUESTS, "message.html", context);
+        let seconds = paid.retry_after.as_secs().saturating_add(1);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        return Ok(response);
     }
     let Ok((tenant, order)) = links.open(&token) else { return Ok(unknown(&renderer)) };
     let shop = match directory.tenant(tenant).await.map_err(qm_runtime::CommandError::into_refusal) {
@@ -83,18 +87,30 @@ pub async fn show(
 }
 
 /// Tells the page when to look again. It says nothing about the order: the page does.
+#[expect(clippy::too_many_arguments, reason = "what a handler needs is given to it as arguments")]
 pub async fn follow(
     services: Data<Services>,
     links: Data<TrackingLinks>,
+    limiter: Data<RateLimiter>,
+    buckets: Data<Buckets>,
+    streams: Data<Streams>,
     stopping: Data<CancellationToken>,
+    client: ClientAddress,
     token: Path<String>,
     http: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
+    // A guess is a guess, whichever address it is tried at.
+    let paid = limiter.check(&client.bucket("page"), &buckets.page, 1).await;
+    if !paid.allowed {
+        let message = "there were too many requests from your network";
+        return Err(Refusal::too_many("rate_limited", message, paid.retry_after).into());
+    }
     let (tenant, order): (TenantId, OrderId) =
         links.open(&token).map_err(|_| Refusal::not_found("tracking page"))?;
     let last = http.headers().get("last-event-id").and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
     // Beyond the last position: answered with where that is, and then with what comes.
     let after_position = last.filter(|position| *position >= 0).unwrap_or(i64::MAX);
+    let open = streams.open(client.bucket("stream"))?;
     let request = WatchChangesRequest { after_position, order_id: order.to_string() };
     let changes = services.notification().watch_changes(with_tenant(request, tenant)).await?.into_inner();
     let frame = |change: qm_proto::notification::v1::WatchChangesResponse| Frame {
@@ -102,7 +118,7 @@ pub async fn follow(
         event: "changed".to_owned(),
         data: String::new(),
     };
-    Ok(live::respond(changes, frame, (**stopping).clone()))
+    Ok(live::respond(open, changes, frame, (**stopping).clone()))
 }
 
 fn unknown(renderer: &Renderer) -> HttpResponse {

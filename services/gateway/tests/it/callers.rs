@@ -203,3 +203,37 @@ async fn a_batch_of_orders_counts_as_many_requests_as_orders() {
     );
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_guesses_keys_is_soon_not_listened_to_and_keys_known_to_be_good_are() {
+    let settings = "client_address_header = \"x-forwarded-for\"\n[rate_limit]\nguess_burst = 5\nguess_per_second = 0.1\n";
+    let world = World::start(settings).await;
+    let late = world.directory.create_key(world.tenant.id, &new_key(&["keys:manage"])).await.unwrap();
+    let sent = async |secret: &str, from: &str| {
+        let request = world.anonymous(Method::GET, "/v1/api-keys").header("x-forwarded-for", from);
+        request.bearer_auth(secret).send().await.unwrap()
+    };
+    assert_eq!(sent(&world.key.secret, "1.1.1.1").await.status(), 200);
+    let guess = |n: u32| format!("{}{n:08x}", &world.key.secret[..world.key.secret.len() - 8]);
+    for n in 0..5 {
+        // A token that is none is a guess, too.
+        let wrong = if n == 2 { "x.y.z".to_owned() } else { guess(n) };
+        assert_eq!(problem(sent(&wrong, "1.1.1.1").await).await.0, 401, "{n}");
+    }
+    let refused = sent(&guess(9), "1.1.1.1").await;
+    let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=10).contains(&wait), "{wait}");
+    assert_eq!(problem(refused).await.1, "too_many_guesses");
+    assert_eq!(sent(&late.secret, "1.1.1.1").await.status(), 429, "even a good guess tells nothing now");
+    assert_eq!(sent("x.y.z", "1.1.1.1").await.status(), 429);
+    world.clock.advance(std::time::Duration::from_secs(60));
+    assert_eq!(sent(&world.key.secret, "1.1.1.1").await.status(), 200, "its key was good before");
+    assert_eq!(sent(&late.secret, "2.2.2.2").await.status(), 200, "another address");
+    assert_eq!(sent(&late.secret, "9.9.9.9, 2.2.2.2").await.status(), 200);
+    assert_eq!(
+        sent(&guess(10), "9.9.9.9, 1.1.1.1").await.status(),
+        429,
+        "what the client claims does not count"
+    );
+    world.stop().await;
+}

@@ -126,6 +126,10 @@ async fn null_is_the_same_as_nothing_in_every_field_that_may_be_left_out() {
             assert_eq!(may_be_absent, about.to_string().contains("\"null\""), "{name}.{field}: {about}");
         }
     }
+    assert_eq!(
+        put("/v1/items", serde_json::json!({ "items": [{ "sku": "a", "name": "A", "weight_grams": 1, "storage_class": "" }] })).await,
+        (400, "invalid_value".to_owned(), "items[0].storage_class".to_owned())
+    );
     location["capacity_per_day"] = "many".into();
     let refused = put("/v1/locations", serde_json::json!({ "locations": [location] })).await;
     assert_eq!(refused, (400, "invalid_value".to_owned(), "locations[0].capacity_per_day".to_owned()));
@@ -142,6 +146,8 @@ async fn queries_and_headers_are_refused_by_name() {
     assert_eq!(get("/v1/orders?status=a&status=b").await, is(400, "duplicate_field", "status"));
     assert_eq!(get("/v1/stock/movements?sku=a").await, is(400, "required", "location"));
     assert_eq!(get("/v1/availability?skus=,").await, is(400, "out_of_range", "skus"));
+    assert_eq!(get("/v1/fulfilments?order_id=").await, is(400, "required", "order_id"));
+    assert_eq!(get("/v1/orders?placed_until=%20").await, is(400, "required", "placed_until"));
     assert_eq!(get("/v1/changes?after=-1").await, is(400, "out_of_range", "after"));
     assert_eq!(get("/v1/nothing").await, is(404, "route_not_found", ""));
     assert_eq!(get("/nothing").await, is(404, "route_not_found", ""));
@@ -195,5 +201,22 @@ async fn a_gateway_with_too_much_to_do_says_so_at_once() {
         tokio::task::yield_now().await;
     }
     busy.abort();
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_method_that_an_address_does_not_take_is_told_which_it_does() {
+    let world = World::start("").await;
+    for (method, path, allowed) in [
+        (Method::TRACE, "/v1/orders", "GET, POST"),
+        (Method::PUT, "/v1/webhook-endpoints/x", "PATCH, DELETE"),
+        (Method::POST, "/v1/items/x", "GET"),
+        (Method::DELETE, "/v1/carriers/simulated/tracking", "POST"),
+        (Method::POST, "/t/x", "GET"),
+    ] {
+        let response = world.request(method.clone(), path).send().await.unwrap();
+        assert_eq!(response.headers()["allow"], allowed, "{method} {path}");
+        assert_eq!(problem(response).await, (405, "method_not_allowed".to_owned(), String::new()));
+    }
     world.stop().await;
 }

@@ -77,6 +77,24 @@ async fn guessing_orders_by_number_and_email_ends_soon() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn guessing_tracking_links_ends_soon_wherever_they_are_tried() {
+    let world = World::start("[rate_limit]\npage_burst = 4\npage_per_second = 0.1\n").await;
+    let guess = "A".repeat(64);
+    let (page, live) = (format!("/t/{guess}"), format!("/t/{guess}/events"));
+    let mut statuses = Vec::new();
+    for path in [&page, &live, &page, &live, &page, &live] {
+        let answer = world.anonymous(Method::GET, path).send().await.unwrap();
+        statuses.push(answer.status().as_u16());
+        if answer.status() == 429 {
+            let wait: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+            assert!((1..=11).contains(&wait), "{wait}");
+        }
+    }
+    assert_eq!(statuses, [404, 404, 404, 404, 429, 429]);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_problems_type_leads_to_its_explanation_and_a_trace_is_continued() {
     let world = World::start("").await;
     let trace = "0af7651916cd43dd8448eb211c80319c";

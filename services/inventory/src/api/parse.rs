@@ -222,9 +222,9 @@ fn address(address: &types::Address) -> Result<String, Refusal> {
     }
     let stored = StoredAddress {
         name: text("name", &address.name, MAX_TEXT)?,
-        line1: text("line1", &address.line1, MAX_TEXT)?,
+        line1: required("line1", &address.line1, MAX_TEXT)?,
         line2: text("line2", &address.line2, MAX_TEXT)?,
-        city: text("city", &address.city, MAX_TEXT)?,
+        city: required("city", &address.city, MAX_TEXT)?,
         region: text("region", &address.region, MAX_TEXT)?,
         postal_code: text("postal_code", &address.postal_code, 20)?,
         country,

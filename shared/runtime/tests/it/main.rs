@@ -10,5 +10,6 @@
 mod channel;
 mod config;
 mod host;
+mod hostile;
 mod operations;
 mod world;

@@ -5,7 +5,7 @@ mod model;
 use actix_web::{
     HttpRequest, HttpResponse,
     http::StatusCode,
-    web::{Data, Path, ServiceConfig, get, post},
+    web::{Data, Path, ServiceConfig},
 };
 use qm_proto::{shipping::v1 as proto, types::v1::Idempotency};
 use serde::Deserialize;
@@ -28,14 +28,14 @@ type Worker = Caller<may::FulfilmentsWrite>;
 /// The routes.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .service(resource("/fulfilments").route(get().to(list)))
-        .service(resource("/fulfilments/{fulfilment_id}").route(get().to(read)))
-        .service(resource("/fulfilments/{fulfilment_id}/accept").route(post().to(accept)))
-        .service(resource("/fulfilments/{fulfilment_id}/reject").route(post().to(reject)))
-        .service(resource("/fulfilments/{fulfilment_id}/pick").route(post().to(pick)))
-        .service(resource("/fulfilments/{fulfilment_id}/pack").route(post().to(pack)))
-        .service(resource("/fulfilments/{fulfilment_id}/label").route(post().to(label)))
-        .service(resource("/fulfilments/{fulfilment_id}/hand-over").route(post().to(hand_over)));
+        .service(resource("/fulfilments").get(list))
+        .service(resource("/fulfilments/{fulfilment_id}").get(read))
+        .service(resource("/fulfilments/{fulfilment_id}/accept").post(accept))
+        .service(resource("/fulfilments/{fulfilment_id}/reject").post(reject))
+        .service(resource("/fulfilments/{fulfilment_id}/pick").post(pick))
+        .service(resource("/fulfilments/{fulfilment_id}/pack").post(pack))
+        .service(resource("/fulfilments/{fulfilment_id}/label").post(label))
+        .service(resource("/fulfilments/{fulfilment_id}/hand-over").post(hand_over));
 }
 
 /// Which fulfilments; the filters given must all match.
@@ -51,6 +51,7 @@ pub struct FulfilmentParams {
     order_id: Option<String>,
     /// Entries on a page, 1 to 200; 50 unless told.
     #[serde(default, deserialize_with = "number::optional")]
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<i32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,

@@ -138,6 +138,7 @@ pub struct Reject {
     pub units: Option<Vec<LineUnits>>,
     /// In words.
     #[serde(default)]
+    #[schema(max_length = 500)]
     pub note: Option<String>,
 }
 
@@ -147,6 +148,7 @@ pub struct Reject {
 pub struct Pack {
     /// Boxes that together hold exactly the units that are left; one with all of them unless told.
     #[serde(default)]
+    #[schema(max_items = 200)]
     pub parcels: Option<Vec<NewParcel>>,
 }
 
@@ -158,6 +160,7 @@ pub struct NewParcel {
     pub units: Vec<LineUnits>,
     /// Weight with packaging, grams; the items' weights added up unless told.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 30000000)]
     pub weight_grams: Option<i64>,
 }
 

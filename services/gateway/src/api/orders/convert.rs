@@ -1,23 +1,20 @@
 //! Orders: JSON to proto and back.
 
 use qm_ids::TenantId;
-use qm_proto::order::v1 as proto;
+use qm_proto::{order::v1 as proto, types::v1::FulfilmentKind};
 use qm_refusal::{Kind, Refusal};
 use qm_tracking_link::TrackingLinks;
 
-use super::model::{Customer, Fee, Hold, Line, NewLine, NewOrder, Order, Piece, TimelineEntry};
-use crate::{
-    api::common::{FulfilmentKind, some},
-    http::public_field,
-};
+use super::model::{Customer, Fee, Hold, Line, NewLine, NewOrder, NewOrderKind, Order, Piece, TimelineEntry};
+use crate::{api::common::some, http::public_field};
 
 /// What a channel gave, as the order service takes it.
 pub fn new_order(it: NewOrder) -> Result<proto::NewOrder, Refusal> {
     let ship_to = it.ship_to.map(TryInto::try_into).transpose();
-    let kind = it.fulfilment.unwrap_or(FulfilmentKind::Ship);
-    if !matches!(kind, FulfilmentKind::Ship | FulfilmentKind::Pickup) {
-        return Err(Refusal::invalid("fulfilment", "invalid_value", "must be ship or pickup"));
-    }
+    let kind = match it.fulfilment.unwrap_or(NewOrderKind::Ship) {
+        NewOrderKind::Ship => FulfilmentKind::Ship,
+        NewOrderKind::Pickup => FulfilmentKind::Pickup,
+    };
     Ok(proto::NewOrder {
         channel: it.channel,
         external_id: it.external_id.unwrap_or_default(),
@@ -30,7 +27,7 @@ pub fn new_order(it: NewOrder) -> Result<proto::NewOrder, Refusal> {
             locale: it.customer.locale.unwrap_or_default(),
         }),
         ship_to: ship_to.map_err(|refusal: Refusal| refusal.within("ship_to"))?,
-        fulfilment_kind: qm_proto::types::v1::FulfilmentKind::from(kind).into(),
+        fulfilment_kind: kind.into(),
         pickup_location_code: it.pickup_location.unwrap_or_default(),
         service_level: it.service_level.unwrap_or_else(|| "standard".to_owned()),
         promise_by: it.promise_by.unwrap_or_default(),

@@ -6,7 +6,7 @@ mod model;
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{StatusCode, header::HeaderName},
-    web::{Data, Path, ServiceConfig, get, post},
+    web::{Data, Path, ServiceConfig},
 };
 use qm_proto::{
     order::v1::{self as proto, place_order_result::Outcome},
@@ -25,6 +25,8 @@ use crate::{
     peers::Services,
 };
 
+#[cfg(any(test, fuzzing))]
+pub use convert::new_order as to_proto;
 pub use model::*;
 
 type Answer = Result<HttpResponse, Problem>;
@@ -35,13 +37,13 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// The routes.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .service(resource("/orders").route(get().to(list)).route(post().to(place)))
-        .service(resource("/orders/batch").route(post().to(place_batch)))
-        .service(resource("/orders/{order_id}").route(get().to(read)))
-        .service(resource("/orders/{order_id}/cancel").route(post().to(cancel)))
-        .service(resource("/orders/{order_id}/hold").route(post().to(hold)))
-        .service(resource("/orders/{order_id}/release").route(post().to(release)))
-        .service(resource("/orders/{order_id}/timeline").route(get().to(timeline)));
+        .service(resource("/orders").get(list).post(place))
+        .service(resource("/orders/batch").post(place_batch))
+        .service(resource("/orders/{order_id}").get(read))
+        .service(resource("/orders/{order_id}/cancel").post(cancel))
+        .service(resource("/orders/{order_id}/hold").post(hold))
+        .service(resource("/orders/{order_id}/release").post(release))
+        .service(resource("/orders/{order_id}/timeline").get(timeline));
 }
 
 /// Which orders; the filters given must all match.
@@ -50,22 +52,29 @@ pub fn routes(config: &mut ServiceConfig) {
 #[into_params(parameter_in = Query)]
 pub struct OrderParams {
     /// placed, on_hold, in_fulfilment, completed or cancelled.
+    #[param(max_length = 254)]
     status: Option<String>,
     /// Sales channel.
+    #[param(max_length = 254)]
     channel: Option<String>,
     /// The channel's own number.
+    #[param(max_length = 254)]
     external_id: Option<String>,
     /// Shopper's email.
+    #[param(max_length = 254)]
     email: Option<String>,
     /// Order number.
     #[serde(default, deserialize_with = "number::optional")]
     number: Option<i64>,
     /// Placed at or after, RFC 3339.
+    #[param(format = DateTime)]
     placed_from: Option<String>,
     /// Placed before, RFC 3339.
+    #[param(format = DateTime)]
     placed_until: Option<String>,
     /// Entries on a page, 1 to 200; 50 unless told.
     #[serde(default, deserialize_with = "number::optional")]
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<i32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,

@@ -11,12 +11,15 @@ use crate::api::common::{Actor, Address, FulfilmentKind};
 pub struct NewOrder {
     /// web, app, store, marketplace, call_centre or b2b.
     #[schema(example = "web")]
+    #[schema(pattern = r"^(web|app|store|marketplace|call_centre|b2b)$")]
     pub channel: String,
     /// The channel's own number; unique per channel when given.
     #[serde(default)]
+    #[schema(max_length = 200)]
     pub external_id: Option<String>,
     /// ISO 4217 currency of every amount.
     #[schema(example = "USD")]
+    #[schema(pattern = r"^[A-Z]{3}$")]
     pub currency: String,
     /// Who buys.
     pub customer: Customer,
@@ -25,38 +28,58 @@ pub struct NewOrder {
     pub ship_to: Option<Address>,
     /// ship (unless told) or pickup.
     #[serde(default)]
-    pub fulfilment: Option<FulfilmentKind>,
+    pub fulfilment: Option<NewOrderKind>,
     /// Code of the location to collect from; required for pickup.
     #[serde(default)]
+    #[schema(max_length = 100)]
     pub pickup_location: Option<String>,
     /// standard unless told.
     #[serde(default)]
     #[schema(example = "standard")]
+    #[schema(min_length = 1, max_length = 50)]
     pub service_level: Option<String>,
     /// Local date by which the shopper was promised delivery.
     #[serde(default)]
     #[schema(example = "2026-12-24")]
+    #[schema(format = Date)]
     pub promise_by: Option<String>,
     /// 1 to 1,000 lines.
+    #[schema(min_items = 1, max_items = 1000)]
     pub lines: Vec<NewLine>,
     /// Shipping charged, minor units.
     #[serde(default)]
+    #[schema(minimum = 0)]
     pub shipping_minor: Option<i64>,
     /// Fees charged on top.
     #[serde(default)]
+    #[schema(max_items = 50)]
     pub fees: Option<Vec<Fee>>,
     /// Discount on the order as a whole, minor units.
     #[serde(default)]
+    #[schema(minimum = 0)]
     pub discount_minor: Option<i64>,
     /// What the shopper pays, minor units: sum of line nets + fees + shipping + exclusive tax − discount.
+    #[schema(minimum = 0)]
     pub total_minor: i64,
     /// When the shopper placed it; now unless told.
     #[serde(default)]
     #[schema(example = "2026-11-23T08:00:00Z")]
+    #[schema(format = DateTime)]
     pub placed_at: Option<String>,
     /// Higher goes first when stock is short.
     #[serde(default)]
+    #[schema(minimum = -1000, maximum = 1000)]
     pub priority: Option<i32>,
+}
+
+/// How the units of a new order reach the shopper.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NewOrderKind {
+    /// A carrier takes parcels to the shopper's address.
+    Ship,
+    /// The shopper collects from a location.
+    Pickup,
 }
 
 /// Who buys.
@@ -65,16 +88,21 @@ pub struct NewOrder {
 pub struct Customer {
     /// The platform's own id for the customer.
     #[serde(default)]
+    #[schema(max_length = 200)]
     pub reference: Option<String>,
     /// Full name.
+    #[schema(max_length = 200)]
     pub name: String,
     /// Messages go there.
+    #[schema(max_length = 254, pattern = r"^([^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+)?$")]
     pub email: String,
     /// E.164 form.
     #[serde(default)]
+    #[schema(max_length = 50)]
     pub phone: Option<String>,
     /// BCP 47 language tag for messages.
     #[serde(default)]
+    #[schema(max_length = 35)]
     pub locale: Option<String>,
 }
 
@@ -83,20 +111,26 @@ pub struct Customer {
 #[serde(deny_unknown_fields)]
 pub struct NewLine {
     /// Stock keeping unit; must be known.
+    #[schema(min_length = 1, max_length = 100)]
     pub sku: String,
     /// Title at the time of sale; the item's own unless told.
     #[serde(default)]
+    #[schema(max_length = 500)]
     pub title: Option<String>,
     /// Units, 1 to 1,000,000.
+    #[schema(minimum = 1, maximum = 1000000)]
     pub quantity: i64,
     /// Price of one unit in major units: a decimal with at most six places, as a string.
     #[schema(example = "12.50")]
+    #[schema(pattern = r"^[0-9]{1,12}(\.[0-9]{1,6})?$")]
     pub unit_price: String,
     /// Discount on the line, minor units.
     #[serde(default)]
+    #[schema(minimum = 0)]
     pub discount_minor: Option<i64>,
     /// Tax on the line, minor units.
     #[serde(default)]
+    #[schema(minimum = 0)]
     pub tax_minor: Option<i64>,
     /// True when the tax is already inside the price.
     #[serde(default)]
@@ -109,8 +143,10 @@ pub struct NewLine {
 pub struct Fee {
     /// What for.
     #[schema(example = "gift_wrap")]
+    #[schema(min_length = 1, max_length = 50)]
     pub code: String,
     /// Minor units.
+    #[schema(minimum = 0)]
     pub amount_minor: i64,
 }
 
@@ -249,6 +285,7 @@ pub struct Hold {
 #[serde(deny_unknown_fields)]
 pub struct NewOrders {
     /// 1 to 500 orders; each is accepted or refused on its own.
+    #[schema(min_items = 1, max_items = 500)]
     pub orders: Vec<NewOrder>,
 }
 
@@ -279,6 +316,7 @@ pub struct PlacedOrder {
 pub struct Cancel {
     /// In words; kept in the timeline.
     #[serde(default)]
+    #[schema(max_length = 500)]
     pub reason: Option<String>,
 }
 
@@ -288,9 +326,13 @@ pub struct Cancel {
 pub struct NewHold {
     /// Kind of hold, see `Hold`.
     #[schema(example = "manual")]
+    #[schema(
+        pattern = r"^(payment|fraud|credit|approval|address|stock|compliance|customer_request|awaiting_return|release_date|configuration|manual)$"
+    )]
     pub kind: String,
     /// In words.
     #[serde(default)]
+    #[schema(max_length = 500)]
     pub reason: Option<String>,
 }
 
