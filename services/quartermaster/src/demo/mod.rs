@@ -30,8 +30,10 @@ use crate::{
     system::{DataDir, HttpPort, Seams, System},
     verify::Verifier,
 };
+use pack::Scales;
 use settings::Pace;
 use show::Stage;
+use warehouse::Warehouses;
 
 pub use settings::{Args, Stream};
 
@@ -110,6 +112,11 @@ pub async fn replay_onto(target: Target, pace: Stream) -> Result<ExitCode, Build
             Ok(ExitCode::from(u8::from(!summary.is_good())))
         }
     }
+}
+
+/// Works as all warehouses of a dataset through the API of a system, until told to stop.
+pub async fn work_as_warehouses(api: Api, dataset: &Dataset, stop: CancellationToken) {
+    Warehouses::new(api, Arc::default(), Scales::of(dataset)).run(stop).await;
 }
 
 /// A running system.

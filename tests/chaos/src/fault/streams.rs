@@ -1,0 +1,101 @@
+//! What can be wrong with the streams of events.
+
+use std::{fs, time::Duration};
+
+use async_nats::{
+    HeaderMap,
+    jetstream::{self, Context, stream::Stream},
+};
+use futures::TryStreamExt as _;
+use qm_runtime::BuildError;
+
+use super::Inflicted;
+use crate::system::System;
+
+/// Room that is left in a stream that is called full: less than an event needs.
+const ROOM: u64 = 64;
+
+async fn jetstream(system: &System) -> Result<Context, BuildError> {
+    let address = system.network.address("audit", "nats");
+    Ok(jetstream::new(async_nats::connect(format!("nats://{address}")).await?))
+}
+
+async fn streams(system: &System) -> Result<Vec<Stream>, BuildError> {
+    let context = jetstream(system).await?;
+    let names: Vec<String> = context.stream_names().try_collect().await?;
+    let mut streams = Vec::new();
+    for name in names {
+        streams.push(context.get_stream(name).await?);
+    }
+    Ok(streams)
+}
+
+/// NATS dies, its data is deleted, it starts again.
+pub fn wipe(system: &System) -> Result<Inflicted, BuildError> {
+    system.supervisor.down("nats")?;
+    fs::remove_dir_all(system.folder().join("nats"))?;
+    system.supervisor.up("nats")?;
+    Ok(Inflicted::DONE)
+}
+
+/// kill -9 of the server that leads order's stream. It is started again.
+pub async fn kill_leader(system: &System) -> Result<Inflicted, BuildError> {
+    let leads_orders = |stream: &Stream| stream.cached_info().config.name == "QM_ORDER";
+    let stream = streams(system).await?.into_iter().find(leads_orders).ok_or("order has no stream")?;
+    let cluster = stream.cached_info().cluster.as_ref();
+    let leader = cluster.and_then(|cluster| cluster.leader.clone()).ok_or("order's stream has no leader")?;
+    system.supervisor.kill(&leader)?;
+    Ok(Inflicted::DONE)
+}
+
+/// Lowers each stream's limit to what it holds, again and again: its owner looks after it and raises it. Then it is as
+/// before.
+pub async fn fill(system: &System, lasting: Duration) -> Result<Inflicted, BuildError> {
+    let context = jetstream(system).await?;
+    let mut streams = streams(system).await?;
+    let before: Vec<_> = streams.iter().map(|stream| stream.cached_info().config.clone()).collect();
+    let ending = tokio::time::Instant::now() + lasting;
+    while tokio::time::Instant::now() < ending {
+        for stream in &mut streams {
+            let info = stream.info().await?;
+            let mut config = info.config.clone();
+            config.max_bytes = i64::try_from(info.state.bytes.max(1) + ROOM)?;
+            if config.max_bytes < info.config.max_bytes {
+                context.update_stream(config).await?;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    for config in before {
+        context.update_stream(config).await?;
+    }
+    Ok(Inflicted::DONE)
+}
+
+/// Publishes one event with the headers of a real one and a payload that is none under the first subject of each stream
+/// that somebody consumes. Each of its consumers has to set it aside.
+pub async fn poison(system: &System) -> Result<Inflicted, BuildError> {
+    let context = jetstream(system).await?;
+    let mut dead_letters = 0;
+    for stream in streams(system).await? {
+        let consumers: Vec<_> = stream.consumers().try_collect().await?;
+        let filters: Vec<String> = consumers.into_iter().map(|it| it.config.filter_subject).collect();
+        // A consumer of everything takes payloads as they come, so it is not among those who stumble.
+        let Some(subject) = filters.iter().find(|filter| !filter.contains(['*', '>'])) else { continue };
+        let message = stream.get_last_raw_message_by_subject(subject).await;
+        let Ok(message) = message else { continue };
+        let mut headers = HeaderMap::new();
+        for (name, values) in message.headers.iter() {
+            for value in values {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        let id = format!("{:08x}-0000-7000-8000-000000000000", rand::random::<u32>());
+        for name in ["Nats-Msg-Id", "ce-id"] {
+            headers.insert(name, id.as_str());
+        }
+        context.publish_with_headers(subject.clone(), headers, vec![0xff; 32].into()).await?.await?;
+        dead_letters += filters.iter().filter(|filter| *filter == subject).count() as u64;
+    }
+    Ok(Inflicted::Done { dead_letters })
+}
