@@ -18,7 +18,7 @@ pub struct Audit {
 #[async_trait]
 impl Auditor for Audit {
     async fn check_laws(&self, tenant: Option<TenantId>) -> Result<Vec<LawReport>, AuditError> {
-        let tx = self.database.read_system().await?;
+        let tx = self.database.audit().await?;
         let mailable = store::changes::count_mailable(&tx, tenant).await?;
         let mails = store::messages::count(&tx, tenant, None).await?;
         let mut law =
@@ -36,7 +36,7 @@ impl Auditor for Audit {
 
     async fn jobs_due(&self) -> Result<u64, AuditError> {
         let now = self.clock.now();
-        let tx = self.database.read_system().await?;
+        let tx = self.database.audit().await?;
         Ok(store::messages::count_due(&tx, now).await? + store::endpoints::count_due(&tx, now).await?)
     }
 }

@@ -3,12 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait as _, DatabaseBackend, DatabaseConnection, SqliteTransactionMode,
-    Statement, TransactionOptions, TransactionTrait as _, sqlx::sqlite,
+    ConnectOptions, ConnectionTrait as _, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _, sqlx::sqlite,
 };
 use sea_orm_migration::MigratorTrait;
 
-use crate::{Error, Result, SharedFaults, TenantSet, Tx, scope::Scope};
+use crate::{
+    Error, Result, SharedFaults, TenantSet, Tx,
+    scope::Scope,
+    silence::{Bounded, Silence},
+};
 
 /// The role that services work as; owns nothing, so row-level security binds it.
 pub(crate) const APP_ROLE: &str = "quartermaster_app";
@@ -28,6 +32,22 @@ const PLANNING: [(&str, &str); 5] = [
     ("enable_mergejoin", "off"),
     ("jit", "off"),
 ];
+/// What ends sessions whose other end has fallen silent, so that what they hold is not held for ever. No transaction of ours
+/// rests between two statements: whoever needs to ask somebody does that before.
+const ABANDONED: [(&str, &str); 4] = [
+    ("idle_in_transaction_session_timeout", "5s"),
+    ("tcp_keepalives_idle", "5"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+];
+/// How long a statement of an audit may take, which reads all books.
+const AUDIT: Duration = Duration::from_secs(300);
+/// How long a change of the schema may take, which may have to wait for others to let go of a table.
+const SCHEMA_CHANGE: Duration = Duration::from_secs(60);
+/// How long a database may take to say that it is there.
+const PING: Duration = Duration::from_millis(1_500);
+/// How long a statement on a file may take: as good as no limit.
+const FILE: Duration = Duration::from_secs(3_600);
 /// One moment for all statements of a transaction that reads, so that no answer mixes two revisions. As the session's
 /// default it costs no round trip.
 const ONE_MOMENT: &[(&str, &str)] =
@@ -44,11 +64,19 @@ pub struct DatabaseOptions {
     /// Whether a commit on SQLite waits for the disk. Without it a commit outlives its process, but not its machine: enough
     /// where only processes die, as in a simulation. PostgreSQL's own settings decide for it.
     pub survives_power_loss: bool,
+    /// How long to wait for the answer to a statement on PostgreSQL. Less than those wait who call the service, so that they
+    /// are told; a statement that takes so long would be no use to them.
+    pub statement_timeout: Duration,
 }
 
 impl Default for DatabaseOptions {
     fn default() -> Self {
-        Self { max_connections: 8, acquire_timeout: Duration::from_secs(10), survives_power_loss: true }
+        Self {
+            max_connections: 8,
+            acquire_timeout: Duration::from_secs(10),
+            statement_timeout: Duration::from_secs(8),
+            survives_power_loss: true,
+        }
     }
 }
 
@@ -74,6 +102,9 @@ pub struct Pool {
 struct Connections {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
+    silence: Silence,
+    /// How long the answer to a statement may take.
+    patience: Duration,
 }
 
 impl Database {
@@ -133,8 +164,14 @@ impl Database {
 
     /// Runs statements that change the schema, as the owner: partitions are made and dropped while serving.
     pub async fn execute_schema_change(&self, sql: &str) -> Result<()> {
-        self.connections.writer.execute_unprepared(sql).await?;
+        let Connections { writer, silence, .. } = &*self.connections;
+        silence.listen(SCHEMA_CHANGE, writer.execute_unprepared(sql)).await?;
         Ok(())
+    }
+
+    /// The same for an audit, whose statements may take long.
+    pub async fn audit(&self) -> Result<Tx> {
+        Ok(self.read_system().await?.with_patience(AUDIT))
     }
 
     pub(crate) fn writer(&self) -> &DatabaseConnection {
@@ -159,7 +196,8 @@ impl Database {
 
     /// Answers when the database does.
     pub async fn ping(&self) -> Result<()> {
-        Ok(self.connections.reader.ping().await?)
+        let Connections { reader, silence, .. } = &*self.connections;
+        Ok(silence.listen(PING, reader.ping()).await?)
     }
 
     async fn begin_write(&self, scope: Scope) -> Result<Tx> {
@@ -168,12 +206,22 @@ impl Database {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let inner = self.connections.writer.begin_with_options(options).await?;
-        enter(Tx::new(inner, scope, self.faults.clone())).await
+        self.enter(self.connections.writer.begin_with_options(options), scope, self.faults.clone()).await
     }
 
     async fn begin_read(&self, scope: Scope) -> Result<Tx> {
-        enter(Tx::new(self.connections.reader.begin().await?, scope, None)).await
+        self.enter(self.connections.reader.begin(), scope, None).await
+    }
+
+    async fn enter(
+        &self,
+        begun: impl Future<Output = std::result::Result<DatabaseTransaction, DbErr>>,
+        scope: Scope,
+        faults: Option<SharedFaults>,
+    ) -> Result<Tx> {
+        let Connections { silence, patience, .. } = &*self.connections;
+        let inner = silence.listen(*patience, begun).await?;
+        enter(Tx::new(Bounded::new(inner, silence.clone(), *patience), scope, faults)).await
     }
 }
 
@@ -193,6 +241,7 @@ async fn enter(tx: Tx) -> Result<Tx> {
 }
 
 async fn open_postgres(url: &str, options: &DatabaseOptions) -> Result<Connections> {
+    let silence = Silence::default();
     let connect = |max_connections: u32, is_reader: bool| {
         let mut connect = ConnectOptions::new(url);
         connect
@@ -205,13 +254,21 @@ async fn open_postgres(url: &str, options: &DatabaseOptions) -> Result<Connectio
             // A round trip per transaction; a dead connection shows itself as Unavailable, which callers retry.
             .test_before_acquire(false);
         connect.map_sqlx_postgres_opts(move |postgres| {
-            postgres.options(PLANNING).options(if is_reader { ONE_MOMENT } else { &[] }.iter().copied())
+            let postgres = postgres.options(PLANNING).options(ABANDONED);
+            postgres.options(if is_reader { ONE_MOMENT } else { &[] }.iter().copied())
+        });
+        let (taken, returned) = (silence.clone(), silence.clone());
+        connect.map_sqlx_postgres_pool_opts(move |pool| {
+            let (taken, returned) = (taken.clone(), returned.clone());
+            pool.before_acquire(move |connection, _| taken.examine(connection))
+                .after_release(move |connection, _| returned.examine(connection))
         });
         sea_orm::Database::connect(connect)
     };
     let readers = (options.max_connections / 2).max(1);
     let writer = connect(options.max_connections.saturating_sub(readers).max(1), false).await?;
-    Ok(Connections { writer, reader: connect(readers, true).await? })
+    let reader = connect(readers, true).await?;
+    Ok(Connections { writer, reader, silence, patience: options.statement_timeout })
 }
 
 async fn open_sqlite(url: &str, options: &DatabaseOptions) -> Result<Connections> {
@@ -245,5 +302,6 @@ async fn open_sqlite(url: &str, options: &DatabaseOptions) -> Result<Connections
     };
     let writer = connect(1, false).await?;
     let reader = connect(options.max_connections, true).await?;
-    Ok(Connections { writer, reader })
+    // A file does not fall silent; whoever waits, waits for the one before, or for the disk.
+    Ok(Connections { writer, reader, silence: Silence::default(), patience: FILE })
 }

@@ -87,12 +87,20 @@ fn kind(error: &DbErr) -> Kind {
             Some("40001" | "40P01" | "55P03") => Kind::Conflict,
             // SQLite: SQLITE_BUSY, SQLITE_LOCKED, SQLITE_BUSY_SNAPSHOT, SQLITE_LOCKED_SHAREDCACHE.
             Some("5" | "6" | "517" | "262") => Kind::Conflict,
-            // PostgreSQL: connection exceptions (class 08), admin or crash shutdown, starting up, too many
-            // connections, and a standby's or restored server's read-only mode.
-            Some(code) if code.starts_with("08") => Kind::Unavailable,
-            Some("57P01" | "57P02" | "57P03" | "53300" | "25006") => Kind::Unavailable,
+            // PostgreSQL: connection exceptions (class 08), resources used up, such as connections or the disk (53), errors
+            // of the machine below (58), admin or crash shutdown, starting up, a session ended since it rested in a
+            // transaction, and a standby's or restored server's read-only mode.
+            Some(code) if ["08", "53", "58"].iter().any(|class| code.starts_with(class)) => Kind::Unavailable,
+            Some("57P01" | "57P02" | "57P03" | "25P03" | "25006") => Kind::Unavailable,
+            // SQLite: SQLITE_IOERR with its extensions, SQLITE_FULL.
+            Some(code) if code == "13" || is_sqlite_io(code) => Kind::Unavailable,
             _ => Kind::Other,
         },
         _ => Kind::Other,
     }
+}
+
+/// The low byte of an extended code is the code itself.
+fn is_sqlite_io(code: &str) -> bool {
+    code.len() < 5 && code.parse::<u32>().is_ok_and(|code| code & 0xff == 10)
 }

@@ -9,6 +9,7 @@ mod keys;
 mod retry;
 pub mod schema;
 mod scope;
+mod silence;
 mod statistics;
 #[cfg(test)]
 mod tests;

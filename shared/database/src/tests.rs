@@ -19,6 +19,7 @@ use crate::{
 
 mod faults;
 mod sets;
+mod silence;
 
 mod thing {
     use super::*;

@@ -1,11 +1,14 @@
 //! A transaction with its scope, and the selects that cannot leave it.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use qm_ids::TenantId;
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DatabaseBackend, DatabaseTransaction, EntityTrait, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, Select,
+    ColumnTrait as _, ConnectionTrait, DatabaseBackend, EntityTrait, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, Select,
     sea_query::{SimpleExpr, Value},
 };
 use uuid::Uuid;
@@ -14,13 +17,14 @@ use crate::{
     CommitUnknown, Error, Result, SharedFaults, TenantEntity,
     keys::{self, TUPLES_PER_STATEMENT, pair},
     scope::Scope,
+    silence::Bounded,
 };
 
 type Hook = Box<dyn FnOnce() + Send>;
 
 /// A transaction. Dropping it rolls it back.
 pub struct Tx {
-    inner: DatabaseTransaction,
+    inner: Bounded,
     scope: Scope,
     hooks: Mutex<Vec<Hook>>,
     faults: Option<SharedFaults>,
@@ -33,8 +37,13 @@ impl std::fmt::Debug for Tx {
 }
 
 impl Tx {
-    pub(crate) fn new(inner: DatabaseTransaction, scope: Scope, faults: Option<SharedFaults>) -> Self {
+    pub(crate) fn new(inner: Bounded, scope: Scope, faults: Option<SharedFaults>) -> Self {
         Self { inner, scope, hooks: Mutex::default(), faults }
+    }
+
+    /// The same transaction, whose statements may take longer.
+    pub(crate) fn with_patience(self, patience: Duration) -> Self {
+        Self { inner: self.inner.with_patience(patience), ..self }
     }
 
     pub(crate) fn scope(&self) -> &Scope {

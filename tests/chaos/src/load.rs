@@ -22,8 +22,8 @@ const BODIES: usize = 500;
 const LINES: usize = 2;
 /// One order of so many wants the scarce item.
 const SCARCE_ONE_IN: usize = 4;
-/// How long a client waits for an answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client waits for an answer: longer than the gateway lets anybody wait.
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// The pause before a client asks again; it doubles up to the longest. The server's own Retry-After comes first.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);

@@ -42,7 +42,7 @@ struct Args {
     /// Say what can be broken, and what is expected
     #[arg(long)]
     list: bool,
-    /// A few faults, for little time each
+    /// A few faults under one load instead, for little time each
     #[arg(long, conflicts_with = "faults")]
     short: bool,
     /// Many faults under one load instead, which ones and when decided by the seed
@@ -110,7 +110,7 @@ async fn run(args: Args) -> Result<bool, BuildError> {
 async fn inflict(args: Args) -> Result<bool, BuildError> {
     let lasting = if args.short { SHORTLY } else { Duration::from_secs_f64(args.lasting) };
     let mut faults = match args.faults {
-        _ if args.short => Fault::SHORT.to_vec(),
+        _ if args.short || args.mixed => Vec::new(),
         faults if faults.is_empty() => Fault::value_variants().to_vec(),
         faults => faults,
     };
@@ -128,13 +128,16 @@ async fn inflict(args: Args) -> Result<bool, BuildError> {
     let plan = Plan { rate: args.rate, lasting, seed: args.seed };
     let mut report = Report { seed: args.seed, rate: args.rate, outcomes: Vec::new() };
     println!("{HEADER}");
-    if args.mixed {
+    if args.short || args.mixed {
         let system = System::start(World::Services, &materials, &dataset).await?;
-        let mixed = Duration::from_secs_f64(args.minutes * 60.0);
-        let outcome = Box::pin(run::run_mixed(&system, &dataset, &bodies, mixed, &plan)).await?;
+        let outcome = if args.short {
+            Box::pin(run::run_short(&system, &dataset, &bodies, &plan)).await?
+        } else {
+            let minutes = Duration::from_secs_f64(args.minutes * 60.0);
+            Box::pin(run::run_mixed(&system, &dataset, &bodies, minutes, &plan)).await?
+        };
         println!("{outcome}");
         report.outcomes.push(outcome);
-        faults.clear();
     }
     for faults in faults.chunk_by(|one, next| one.world() == next.world()) {
         let Some(world) = faults.first().map(|fault| fault.world()) else { continue };

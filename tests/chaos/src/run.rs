@@ -125,6 +125,24 @@ pub async fn run_mixed(
     run(system, dataset, bodies, "mixed", inflict, plan).await
 }
 
+/// Inflicts a few faults one after another under one load, each when all are ready again, and examines all at the end.
+pub async fn run_short(
+    system: &System,
+    dataset: &Dataset,
+    bodies: &Arc<Bodies>,
+    plan: &Plan,
+) -> Result<Outcome, BuildError> {
+    let inflict = async || {
+        for fault in Fault::SHORT {
+            println!("  {}", fault.name());
+            Box::pin(fault.inflict(system, plan)).await?;
+            until_ready(system, Instant::now()).await.ok_or("not all are ready again")?;
+        }
+        Ok(Inflicted::DONE)
+    };
+    run(system, dataset, bodies, "short", inflict, plan).await
+}
+
 /// Inflicts faults under one load, and says what came of it.
 async fn run(
     system: &System,

@@ -18,6 +18,7 @@ use quartermaster::{
     shop::{self, Api},
     verify::Verifier,
 };
+use serde_json::json;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
@@ -165,8 +166,13 @@ impl System {
         &self.folder
     }
 
+    /// Where receivers keep what they got.
+    fn received(&self) -> PathBuf {
+        self.folder.join("received")
+    }
+
     async fn start_receivers(&self) -> Result<(), BuildError> {
-        let received = self.folder.join("received");
+        let received = self.received();
         fs::create_dir_all(&received)?;
         for name in ["mails", "webhooks"] {
             let (program, address) =
@@ -254,6 +260,11 @@ impl System {
 
     async fn open_shop(&mut self, dataset: &Dataset) -> Result<(), BuildError> {
         self.api = Api::new(&self.base, &self.key)?;
+        let url = format!("http://{}/{TENANT}", self.network.address("notification", "webhooks"));
+        let endpoint = json!({ "url": url, "event_types": ["order.placed"] });
+        let endpoint = self.api.post("/v1/webhook-endpoints", &endpoint, "webhooks").await?;
+        let secret = endpoint["secret"].as_str().ok_or("a webhook endpoint without a secret")?;
+        fs::write(self.received().join(format!("{TENANT}.secret")), secret)?;
         shop::load(&self.api, dataset, SCALE, &ProgressBar::hidden()).await?;
         Ok(())
     }

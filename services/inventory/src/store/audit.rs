@@ -86,7 +86,7 @@ pub async fn check_ledger(
     use movement::Column;
     let mut after = None;
     loop {
-        let tx = database.read_system().await?;
+        let tx = database.audit().await?;
         let rows = stock_after(&tx, tenant, after).await?;
         let keys: Vec<StockKey> = rows.iter().map(|row| (row.tenant_id, row.stock_id)).collect();
         let columns = [Column::SellableDelta, Column::AllocatedDelta, Column::SoftReservedDelta];
@@ -111,7 +111,7 @@ pub async fn check_stock(
 ) -> Result<()> {
     let mut after = None;
     loop {
-        let tx = database.read_system().await?;
+        let tx = database.audit().await?;
         let rows = stock_after(&tx, tenant, after).await?;
         for row in &rows {
             let is_whole = row.sellable >= 0 && row.allocated >= 0 && row.soft_reserved >= 0;
@@ -133,7 +133,7 @@ pub async fn check_claims(
     use reservation_leg::Column;
     let mut after = None;
     loop {
-        let tx = database.read_system().await?;
+        let tx = database.audit().await?;
         let rows = stock_after(&tx, tenant, after).await?;
         let keys: Vec<StockKey> = rows.iter().map(|row| (row.tenant_id, row.stock_id)).collect();
         let is_live = Cond::all().add(Expr::cust("open_units > 0")).add(Column::Stocked.eq(true));
@@ -169,7 +169,7 @@ pub async fn check_live(
     use reservation::Column;
     let mut after: Option<(TenantId, ReservationId)> = None;
     loop {
-        let tx = database.read_system().await?;
+        let tx = database.audit().await?;
         let mut select = tx.find::<reservation::Entity>().filter(Expr::cust("state = 'live'"));
         if let Some(tenant) = tenant {
             select = select.filter(Column::TenantId.eq(tenant));
@@ -253,7 +253,7 @@ async fn legs(
     use reservation_leg::Column;
     let mut size = limit.max(1);
     loop {
-        let tx = database.read_system().await?;
+        let tx = database.audit().await?;
         let mut select =
             tx.find::<reservation_leg::Entity>().filter(Expr::cust(format!("{} > 0", column.as_str())));
         if let Some((tenant, reservation)) = start(after) {

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -36,8 +37,12 @@ use crate::{
 const BATCH: u64 = 200;
 /// Mails being sent at a time.
 const CONCURRENCY: usize = 8;
-/// A claim of a process that died ends after this.
-const CLAIM_SECONDS: i64 = 300;
+/// A claim of a process that died ends after this: no mail waits longer for that.
+const CLAIM_SECONDS: i64 = 45;
+/// No mail is begun later than this after it was claimed, so that its try ends before its claim does.
+const BEGIN_SECONDS: i64 = 10;
+/// The pause before what became of mails is written once more.
+const WRITE_AGAIN: Duration = Duration::from_millis(500);
 /// Locale of the built-in templates.
 const DEFAULT_LOCALE: &str = "en";
 
@@ -98,12 +103,17 @@ impl MailJob {
                 // Without order nothing can be sent, and that is not these mails' fault.
                 let again = now + TimeDelta::seconds(5);
                 let back = due.into_iter().map(|row| Message { due_at: Some(again), ..row }).collect();
-                store::messages::save(&self.database, back).await.map_err(failed)?;
+                self.save(back, until).await.map_err(failed)?;
                 return Err(error);
             }
         };
+        let latest = now + TimeDelta::seconds(BEGIN_SECONDS);
         let sent: Vec<Message> = stream::iter(due)
             .map(|row| async {
+                if self.clock.now() > latest {
+                    // Whoever comes next has the time for it.
+                    return row;
+                }
                 let span = sending("send mail", row.trace.as_deref());
                 let outcome = self.send(&row, &ground).instrument(span).await;
                 after(row, outcome, self.clock.now())
@@ -111,8 +121,21 @@ impl MailJob {
             .buffer_unordered(CONCURRENCY)
             .collect()
             .await;
-        store::messages::save(&self.database, sent).await.map_err(failed)?;
+        self.save(sent, until).await.map_err(failed)?;
         Ok(count)
+    }
+
+    /// Writes what became of mails, again and again while they are ours: a database that is away for a moment must neither
+    /// keep mails back until their claim ends, nor have them sent twice.
+    async fn save(&self, mails: Vec<Message>, until: DateTime<Utc>) -> qm_database::Result<()> {
+        loop {
+            match store::messages::save(&self.database, mails.clone()).await {
+                Err(error) if error.is_unavailable() && self.clock.now() < until => {
+                    tokio::time::sleep(WRITE_AGAIN).await;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     async fn ground(&self, due: &[Message]) -> Result<Ground, String> {

@@ -31,7 +31,7 @@ async fn each_order(
 ) -> Result<()> {
     let mut after: Option<(TenantId, qm_ids::OrderId)> = None;
     loop {
-        let tx = database.read_system().await?;
+        let tx = database.audit().await?;
         let mut select = tx.find::<order::Entity>();
         if let Some(tenant) = tenant {
             select = select.filter(order::Column::TenantId.eq(tenant));
@@ -142,7 +142,7 @@ async fn claims(
     use piece::Column;
     let mut size = limit.max(1);
     loop {
-        let tx = database.read_system().await?;
+        let tx = database.audit().await?;
         let mut select = tx
             .find::<piece::Entity>()
             .filter(Column::ReservationId.is_not_null())
@@ -183,7 +183,7 @@ async fn claims(
 /// Fulfilments that executors were asked for.
 async fn fulfilments(database: &Database, after: &str, limit: usize) -> Result<Page> {
     use fulfilment::Column;
-    let tx = database.read_system().await?;
+    let tx = database.audit().await?;
     let mut select = tx.find::<fulfilment::Entity>().filter(Column::State.is_not_in(["planned", "dropped"]));
     if let Some((tenant, id)) = start(after)
         && let Ok(id) = id.parse::<qm_ids::FulfilmentId>()

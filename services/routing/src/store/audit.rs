@@ -35,7 +35,7 @@ pub async fn each_plan(
 ) -> Result<()> {
     let mut after: Option<Key> = None;
     loop {
-        let tx = database.read_system().await?;
+        let tx = database.audit().await?;
         let mut select = tx.find::<plan::Entity>();
         if let Some(tenant) = tenant {
             select = select.filter(Column::TenantId.eq(tenant));

@@ -39,7 +39,7 @@ pub async fn each_fulfilment(
     use fulfilment::Column;
     let mut after: Option<Key> = None;
     loop {
-        let tx = database.read_system().await?;
+        let tx = database.audit().await?;
         let mut select = tx.find::<fulfilment::Entity>();
         if let Some(tenant) = tenant {
             select = select.filter(Column::TenantId.eq(tenant));
@@ -104,7 +104,7 @@ pub async fn facts(
     after: &str,
     limit: usize,
 ) -> Result<Option<Vec<(String, i64)>>> {
-    let tx = database.read_system().await?;
+    let tx = database.audit().await?;
     let limit = limit as u64;
     let facts = match set {
         "issued_units" => issued(&tx, after, limit).await?,

@@ -34,6 +34,9 @@ use super::{Bus, BusError, ConsumerSpec, ConsumerState, Message, StreamSpec, Str
 /// How long the first connection is tried.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often the server is asked whether it is there. After three questions without an answer the client connects anew: what
+/// lies between may have forgotten the connection without telling either end.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 /// Acknowledgements awaited at a time.
 const IN_FLIGHT: usize = 256;
 /// How long the broker remembers message ids: long enough for a publish that is repeated since its acknowledgement was lost.
@@ -131,6 +134,7 @@ impl JetStreamBus {
             let options = async_nats::ConnectOptions::new()
                 .name("quartermaster")
                 .connection_timeout(REQUEST_TIMEOUT)
+                .ping_interval(SIGN_OF_LIFE)
                 .request_timeout(Some(REQUEST_TIMEOUT));
             match options.connect(url).await {
                 Ok(client) => break client,

@@ -8,6 +8,7 @@ use std::{
 
 use futures::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
+use http_body_util::BodyExt as _;
 use qm_telemetry::propagation;
 use tonic::{
     Code, Status,
@@ -20,8 +21,9 @@ use super::{ServedRoutes, deadline};
 
 /// How long a call may take if neither its caller nor the channel's maker says.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
-/// How often an idle connection is asked whether it still lives, and how long it may take to say so.
-const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
+/// How often a connection on which calls wait is asked whether it still lives, and how long it may take to say so. Together
+/// less than a call may take: who waits on a connection that was forgotten on its way gets another one in time.
+const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(3));
 
 /// The way to a peer: a socket, or the peer's own server in this process. Generated clients accept either.
 ///
@@ -152,6 +154,22 @@ fn too_late(peer: &str, deadline: Duration) -> Status {
     Status::deadline_exceeded(format!("{peer} did not answer within {} ms", deadline.as_millis()))
 }
 
+/// What the connection says, not the peer: it was never there, or it broke, and whether the call arrived is not known.
+fn unreachable(peer: &str, error: Box<dyn std::error::Error + Send + Sync>) -> Status {
+    broken(peer, Status::from_error(error))
+}
+
+/// tonic calls a connection that broke unknown or internal, depending on when; a peer's own answer never comes this way.
+fn broken(peer: &str, status: Status) -> Status {
+    match status.code() {
+        Code::Unknown | Code::Internal => {
+            tracing::debug!(peer, error = &status as &dyn std::error::Error, "the connection broke");
+            Status::unavailable(format!("the connection to {peer} broke"))
+        }
+        _ => status,
+    }
+}
+
 fn is_cancelled(headers: &HeaderMap) -> bool {
     headers.get("grpc-status").is_some_and(|value| Code::from_bytes(value.as_bytes()) == Code::Cancelled)
 }
@@ -160,8 +178,11 @@ impl Transport {
     async fn call(self, peer: &str, request: Request<Body>) -> Result<Response<Body>, Status> {
         match self {
             Self::Socket(mut channel) => {
-                let ready = channel.ready().await.map_err(|error| Status::from_error(error.into()))?;
-                ready.call(request).await.map_err(|error| Status::from_error(error.into()))
+                let unreachable = |error: tonic::transport::Error| unreachable(peer, error.into());
+                let ready = channel.ready().await.map_err(unreachable)?;
+                let response = ready.call(request).await.map_err(unreachable)?;
+                let peer = peer.to_owned();
+                Ok(response.map(|body| Body::new(body.map_err(move |status| broken(&peer, status)))))
             }
             Self::Other(mut way) => way.ready().await?.call(request).await,
             Self::InProcess(cell) => {

@@ -187,3 +187,21 @@ async fn a_peer_that_is_not_there_is_unavailable() {
     let status = OperationsServiceClient::new(channel).get_backlog(GetBacklogRequest {}).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable, "{status}");
 }
+
+#[tokio::test]
+async fn a_peer_whose_connection_breaks_in_the_middle_of_a_call_is_unavailable() {
+    use tokio::io::AsyncReadExt as _;
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    // A process that is killed while it answers: it has read the call, and then it is gone.
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut buffer = [0; 1024];
+            let _ = stream.read(&mut buffer).await;
+        }
+    });
+    let channel = GrpcChannel::connect_lazy(&url, 10 * SECOND, SECOND).unwrap();
+    let status = OperationsServiceClient::new(channel).get_backlog(GetBacklogRequest {}).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+}

@@ -31,8 +31,14 @@ fn is_spoilt(fault: Fault, from: &str, to: &str) -> bool {
     }
 }
 
+/// A mail that could not be sent is tried again after half a minute, and then after two: a fault of the mail server may meet
+/// each mail once, or it would be the pause that is measured.
+const MAILS: Duration = Duration::from_secs(15);
+
 /// Spoils ways for a while.
 pub async fn spoil(fault: Fault, system: &System, lasting: Duration) -> Result<Inflicted, BuildError> {
+    let is_of_mails = [Fault::MailsHang, Fault::MailsFail, Fault::MailsTrickle].contains(&fault);
+    let lasting = if is_of_mails { lasting.min(MAILS) } else { lasting };
     let which = |from: &str, to: &str| is_spoilt(fault, from, to);
     let weather = match fault {
         Fault::CutPostgres | Fault::CutNats | Fault::CutInventory | Fault::CutRedis => Weather::Cut,

@@ -15,12 +15,27 @@ use crate::{
 /// The databases of the services.
 const OURS: &str = "datname LIKE 'qm\\_%' AND pid <> pg_backend_pid()";
 
+/// How long it may take to recover.
+const RECOVERY: Duration = Duration::from_secs(120);
+
 fn postgres(system: &System) -> Result<&Postgres, BuildError> {
     system.postgres.as_ref().ok_or_else(|| "this system has no PostgreSQL".into())
 }
 
+/// Waits until it has recovered: whoever connects before that is told to wait.
+pub async fn until_it_answers(system: &System) -> Result<(), BuildError> {
+    let (postgres, began) = (postgres(system)?, std::time::Instant::now());
+    while let Err(error) = postgres.sql("postgres", "SELECT 1") {
+        if began.elapsed() > RECOVERY {
+            return Err(error);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
+}
+
 /// kill -9 of a process that serves order.
-pub fn kill_session(system: &System) -> Result<Inflicted, BuildError> {
+pub async fn kill_session(system: &System) -> Result<Inflicted, BuildError> {
     let serves_order = |pid: &u32| {
         let title = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         title.contains("quartermaster qm_order")
@@ -28,12 +43,15 @@ pub fn kill_session(system: &System) -> Result<Inflicted, BuildError> {
     let sessions = children(system.supervisor.pid("postgres")?);
     let session = sessions.into_iter().find(serves_order).ok_or("nobody is connected to order's database")?;
     signal(session, "KILL")?;
+    until_it_answers(system).await?;
     Ok(Inflicted::DONE)
 }
 
 /// A fast shutdown, and a start.
 pub async fn restart(system: &System) -> Result<Inflicted, BuildError> {
     signal(system.supervisor.pid("postgres")?, "INT")?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    until_it_answers(system).await?;
     Ok(Inflicted::DONE)
 }
 

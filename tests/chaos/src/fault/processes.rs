@@ -4,11 +4,18 @@ use std::time::Duration;
 
 use qm_runtime::BuildError;
 
-use super::Inflicted;
+use super::{Inflicted, postgres};
 use crate::{
     supervisor::{children, signal},
     system::System,
 };
+
+/// kill -9 of PostgreSQL. Its cause has ended when PostgreSQL has recovered and answers again.
+pub async fn kill_postgres(system: &System) -> Result<Inflicted, BuildError> {
+    system.supervisor.kill("postgres")?;
+    postgres::until_it_answers(system).await?;
+    Ok(Inflicted::DONE)
+}
 
 /// kill -9; the supervisor starts it again.
 pub fn kill(system: &System, name: &str) -> Result<Inflicted, BuildError> {
