@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -39,8 +39,9 @@ const BATCH: u64 = 200;
 const CONCURRENCY: usize = 8;
 /// A claim of a process that died ends after this: no mail waits longer for that.
 const CLAIM_SECONDS: i64 = 45;
-/// No mail is begun later than this after it was claimed, so that its try ends before its claim does.
-const BEGIN_SECONDS: i64 = 10;
+/// No mail is begun later than this after it was claimed, so that its try ends before its claim does. Of real time, as mail
+/// servers have it.
+const BEGIN: Duration = Duration::from_secs(10);
 /// The pause before what became of mails is written once more.
 const WRITE_AGAIN: Duration = Duration::from_millis(500);
 /// Locale of the built-in templates.
@@ -89,7 +90,7 @@ impl Turns for MailJob {
 impl MailJob {
     /// Sends the mails that are due now, at most a batch. Returns how many were tried.
     pub async fn step(&self) -> Result<usize, String> {
-        let now = self.clock.now();
+        let (now, claimed) = (self.clock.now(), Instant::now());
         let until = now + TimeDelta::seconds(CLAIM_SECONDS);
         let failed = |error: qm_database::Error| qm_runtime::with_causes(&error);
         let due = store::messages::claim(&self.database, now, until, BATCH).await.map_err(failed)?;
@@ -107,10 +108,9 @@ impl MailJob {
                 return Err(error);
             }
         };
-        let latest = now + TimeDelta::seconds(BEGIN_SECONDS);
         let sent: Vec<Message> = stream::iter(due)
             .map(|row| async {
-                if self.clock.now() > latest {
+                if claimed.elapsed() > BEGIN {
                     // Whoever comes next has the time for it.
                     return row;
                 }
