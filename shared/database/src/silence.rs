@@ -77,6 +77,10 @@ impl Bounded {
     pub(crate) async fn commit(self) -> Result<(), DbErr> {
         self.silence.listen(self.patience, self.inner.commit()).await
     }
+
+    pub(crate) async fn rollback(self) -> Result<(), DbErr> {
+        self.silence.listen(self.patience, self.inner.rollback()).await
+    }
 }
 
 #[async_trait::async_trait]
