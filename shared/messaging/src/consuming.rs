@@ -40,6 +40,18 @@ impl<P: Payload, H: Handler<P>> Consuming<P, H> {
         Self { consumer, subscription: None, failures: HashMap::new(), size: BATCH, unavailable_for: 0 }
     }
 
+    /// None while the service that publishes has not started yet.
+    async fn subscribe(consumer: &TypedConsumer<P, H>) -> Result<Option<Box<dyn Subscription>>, BusError> {
+        match consumer.bus.subscribe(&consumer.spec).await {
+            Ok(subscription) => Ok(Some(subscription)),
+            Err(error @ BusError::Unknown(_)) => {
+                debug!(consumer = %consumer.spec.name, %error, "waiting for the stream");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     async fn batch(
         &mut self,
         subscription: &mut Box<dyn Subscription>,
@@ -93,13 +105,12 @@ impl<P: Payload, H: Handler<P>> Turns for Consuming<P, H> {
     async fn turn(&mut self, stop: &CancellationToken) -> Result<Rest, Error> {
         let mut subscription = match self.subscription.take() {
             Some(subscription) => subscription,
-            None => match self.consumer.bus.subscribe(&self.consumer.spec).await {
-                Ok(subscription) => subscription,
-                Err(error @ BusError::Unknown(_)) => {
-                    debug!(consumer = %self.consumer.spec.name, %error, "waiting for the stream");
-                    return Ok(Rest::of(LOOK_FOR_STREAM));
-                }
-                Err(error) => return Err(error.into()),
+            None => tokio::select! {
+                subscription = Self::subscribe(&self.consumer) => match subscription? {
+                    Some(subscription) => subscription,
+                    None => return Ok(Rest::of(LOOK_FOR_STREAM)),
+                },
+                () = stop.cancelled() => return Ok(Rest::none()),
             },
         };
         // One that failed is not used again.
