@@ -1,6 +1,8 @@
 //! Lives of many seeds, and that a seed lives one life only.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may panic")]
 
+use std::{path::Path, process::Command};
+
 use qm_simulation::{FAULTS, run, run_one, shrink, template};
 
 /// Lives that are tried in search of the shortest that fails.
@@ -43,5 +45,25 @@ fn orders_come_to_rest_with_clean_books_whatever_goes_wrong() {
     for (fault, _) in FAULTS {
         let count = report.happened.get(&fault).copied().unwrap_or(0);
         assert!(count > 20, "the lives were too kind: {fault:?} happened {count} times");
+    }
+}
+
+#[test]
+fn every_deliberate_bug_still_fits_the_code() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut patches: Vec<_> =
+        here.join("mutants").read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    patches.sort();
+    assert!(patches.len() >= 20, "{patches:?}");
+    for patch in patches {
+        let mut git = Command::new("git");
+        git.args(["apply", "--check"]).arg(&patch).current_dir(here.join("../.."));
+        let checked = git.output().unwrap();
+        assert!(
+            checked.status.success(),
+            "{}: {}",
+            patch.display(),
+            String::from_utf8_lossy(&checked.stderr)
+        );
     }
 }
