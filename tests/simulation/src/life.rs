@@ -27,9 +27,13 @@ use crate::{
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Things that happen in the busy time.
-const STEPS: usize = 250;
+const STEPS: usize = 200;
+/// Rounds of a lull, and the time between two of them: in all, longer than any delivery is held back or waits to be settled,
+/// and than events that were left or not told wait for another process.
+const LULL_ROUNDS: usize = 3;
+const LULL: Duration = Duration::from_secs(31);
 /// Rounds in which people only work, and everything still goes wrong.
-const STORMY_ROUNDS: usize = 8;
+const STORMY_ROUNDS: usize = 6;
 /// Rounds in which everything must come to rest.
 const ROUNDS: u32 = 80;
 /// Between two occasions on which people let go and goods arrive, in rounds.
@@ -88,8 +92,14 @@ pub async fn live(
         lived.lock().unwrap_or_else(PoisonError::into_inner).push(step.clone());
         life.step(&step, &rates).await?;
     }
-    life.go_on_in_storm(&rates).await?;
-    let broken = life.come_to_rest().await?;
+    let mut broken = life.lull().await?;
+    if broken.is_empty() {
+        life.go_on_in_storm(&rates).await?;
+        broken = life.lull().await?;
+    }
+    if broken.is_empty() {
+        broken = life.come_to_rest().await?;
+    }
     let digest = if is_digested { life.digest().await? } else { String::new() };
     let happened = life.world.chance.happened();
     Ok(Outcome { trace: life.trace, digest, broken, happened })
@@ -221,6 +231,21 @@ impl Life {
         self.world.untold.extend(["order", "inventory", "shipping"]);
         self.world.bury();
         self.write("people work", &outcome);
+    }
+
+    /// People pause and nothing goes wrong until all that was told has arrived. The laws that are broken then: in the end, when
+    /// everything is delivered, a claim that was lost on the way has left no trace.
+    async fn lull(&mut self) -> Result<Vec<String>> {
+        for _ in 0..LULL_ROUNDS {
+            self.one_of_each().await?;
+            self.round(true).await?;
+            self.go_on(What::Pass(LULL)).await?;
+        }
+        self.round(false).await?;
+        if self.world.broker.unsettled() > 0 {
+            return Ok(vec!["not all that was told arrives in a lull".to_owned()]);
+        }
+        laws::broken_in_a_lull(&self.world).await
     }
 
     /// Work goes on, and what goes wrong as well: what is under way meets each other everywhere, up to the door.

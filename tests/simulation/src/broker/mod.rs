@@ -95,6 +95,12 @@ impl Broker {
         busy
     }
 
+    /// Deliveries that no consumer has settled.
+    pub fn unsettled(&self) -> usize {
+        let state = self.state();
+        state.streams.values().flat_map(|it| it.consumers.values()).map(|it| it.open().count()).sum()
+    }
+
     /// Each consumer with its stream and filter.
     pub fn consumers(&self) -> Vec<(String, String, String)> {
         let state = self.state();
