@@ -1,7 +1,7 @@
 //! What a service does for its own stream and tables now and then: it declares the stream, purges what every consumer
 //! has settled, notices a stream that lost its tail or was made anew and publishes again, makes and drops partitions.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Datelike as _, TimeDelta, TimeZone as _, Utc};
@@ -68,7 +68,9 @@ impl Maintenance {
     }
 
     pub(crate) fn worker(self) -> Worker {
-        Worker::taking(format!("{}-maintenance", self.relay.source), self)
+        // Events wait for a stream that is not there, so it is not left until the next round.
+        let missing = Arc::clone(&self.relay.missing);
+        Worker::taking(format!("{}-maintenance", self.relay.source), self).woken_by(&missing)
     }
 
     async fn round(&mut self) -> Result<(), HandleError> {

@@ -205,6 +205,7 @@ impl MessagingBuilder {
             bus: self.bus.clone(),
             clock: self.clock.clone(),
             handover: self.handover,
+            missing: Arc::default(),
         });
         Messaging {
             service: self.service,

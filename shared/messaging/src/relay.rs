@@ -17,13 +17,14 @@ use sea_orm::{
     QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, Query},
 };
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 use uuid::Uuid;
 
 use crate::{
     Envelope, HandleError,
-    bus::{Message, SharedBus},
+    bus::{BusError, Message, SharedBus},
     handover::{Handover, Taken},
     table::{history, outbox},
 };
@@ -50,6 +51,8 @@ pub(crate) struct Relay {
     pub(crate) bus: SharedBus,
     pub(crate) clock: SharedClock,
     pub(crate) handover: Arc<Handover>,
+    /// Told when the stream is not there.
+    pub(crate) missing: Arc<Notify>,
 }
 
 #[async_trait]
@@ -195,6 +198,9 @@ impl Relay {
                 Err(error) => failure = Some(error),
             }
         }
+        if matches!(failure, Some(BusError::Unknown(_))) {
+            self.missing.notify_one();
+        }
         self.acknowledge(&acknowledged).await?;
         failure.map_or(Ok(()), |error| Err(HandleError::Unavailable(error.to_string())))
     }
@@ -310,8 +316,8 @@ mod tests {
             bus::StreamSpec { name: stream.name.to_owned(), subjects, max_bytes: 4 << 20, replicas: 1 };
         bus.declare_stream(&spec).await.unwrap();
         let owner = Uuid::from_u128(1);
-        let handover = Arc::default();
-        let relay = Relay { source: "order", owner, stream, database, bus, clock: clock.clone(), handover };
+        let (handover, missing) = (Arc::default(), Arc::default());
+        let relay = Relay { source: "order", owner, stream, database, bus, clock: clock.clone(), handover, missing };
         let mut left = relay.clone().look_for_left();
         let stop = CancellationToken::new();
         let published = async || relay.bus.stream_state(stream.name).await.unwrap().last_sequence;

@@ -1,6 +1,7 @@
 //! A steady load of orders through the public API, by clients that do not give up easily.
 
 use std::{
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{ledger::Ledger, system::System};
 
 /// Different orders; after the last, the first comes again under another reference.
-const BODIES: usize = 500;
+const BODIES: usize = 200;
 /// Lines of an order at most: here it is what breaks that counts, not how much is in it.
 const LINES: usize = 2;
 /// One order of so many wants the scarce item.
@@ -44,6 +45,12 @@ impl Bodies {
             Ok(new_order(&order, None, today + days))
         };
         Ok(Self(dataset.orders(BODIES)?.map(body).collect::<Result<_, BuildError>>()?))
+    }
+
+    /// What they want.
+    pub fn skus(&self) -> HashSet<&str> {
+        let lines = self.0.iter().flat_map(|body| body["lines"].as_array().into_iter().flatten());
+        lines.filter_map(|line| line["sku"].as_str()).collect()
     }
 
     /// The body of the `n`-th order. Now and then it wants one unit of `scarce` and nothing else.

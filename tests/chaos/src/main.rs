@@ -129,7 +129,7 @@ async fn inflict(args: Args) -> Result<bool, BuildError> {
     let mut report = Report { seed: args.seed, rate: args.rate, outcomes: Vec::new() };
     println!("{HEADER}");
     if args.short || args.mixed {
-        let system = System::start(World::Services, &materials, &dataset).await?;
+        let system = System::start(World::Services, &materials, &dataset, &bodies).await?;
         let outcome = if args.short {
             Box::pin(run::run_short(&system, &dataset, &bodies, &plan)).await?
         } else {
@@ -149,7 +149,7 @@ async fn inflict(args: Args) -> Result<bool, BuildError> {
             }
             continue;
         }
-        let system = System::start(world, &materials, &dataset).await?;
+        let system = System::start(world, &materials, &dataset, &bodies).await?;
         for fault in faults {
             let outcome = Box::pin(run::run_one(&system, &dataset, &bodies, *fault, &plan)).await?;
             println!("{outcome}");

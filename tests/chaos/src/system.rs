@@ -22,6 +22,7 @@ use serde_json::json;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
+    load::Bodies,
     network::Network,
     parts::{self, Installed, Postgres, make_folder, mount_disk},
     program::{Program, is_root, run},
@@ -97,11 +98,12 @@ pub struct System {
 }
 
 impl System {
-    /// Starts one, opens a shop and lets its warehouses work.
+    /// Starts one, opens a shop that has what orders want, and lets its warehouses work.
     pub async fn start(
         world: World,
         materials: &Materials,
         dataset: &Arc<Dataset>,
+        bodies: &Bodies,
     ) -> Result<Self, BuildError> {
         let name = format!("{world:?}").to_lowercase();
         let folder = materials.folder.join(&name);
@@ -136,7 +138,7 @@ impl System {
             World::OneProcess => system.start_one_process().await?,
             _ => system.start_services().await?,
         }
-        system.open_shop(dataset).await?;
+        system.open_shop(dataset, bodies).await?;
         let (api, dataset) = (system.api.clone(), Arc::clone(dataset));
         tokio::spawn(async move { work_as_warehouses(api, &dataset, stop).await });
         Ok(system)
@@ -258,14 +260,16 @@ impl System {
         Ok(run(quartermaster().args(["keys", "create", "--tenant", TENANT, "--name", TENANT]).args(books))?)
     }
 
-    async fn open_shop(&mut self, dataset: &Dataset) -> Result<(), BuildError> {
+    async fn open_shop(&mut self, dataset: &Dataset, bodies: &Bodies) -> Result<(), BuildError> {
         self.api = Api::new(&self.base, &self.key)?;
         let url = format!("http://{}/{TENANT}", self.network.address("notification", "webhooks"));
         let endpoint = json!({ "url": url, "event_types": ["order.placed"] });
         let endpoint = self.api.post("/v1/webhook-endpoints", &endpoint, "webhooks").await?;
         let secret = endpoint["secret"].as_str().ok_or("a webhook endpoint without a secret")?;
         fs::write(self.received().join(format!("{TENANT}.secret")), secret)?;
-        shop::load(&self.api, dataset, SCALE, &ProgressBar::hidden()).await?;
+        let wanted = bodies.skus();
+        let is_wanted = |sku: &str| wanted.contains(sku);
+        shop::load_items(&self.api, dataset, is_wanted, SCALE, &ProgressBar::hidden()).await?;
         Ok(())
     }
 }

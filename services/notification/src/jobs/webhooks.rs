@@ -1,6 +1,10 @@
 //! Sending webhooks that are due. Each endpoint has a queue of its own: one that fails delays no other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -30,6 +34,9 @@ const CLAIM_SECONDS: i64 = 900;
 /// Deliveries behind one that failed wait this long, so that a dead endpoint is not knocked at for each of them.
 const BEHIND_FAILURE_SECONDS: i64 = 30;
 
+/// The pause before a database that was away is asked once more.
+const AGAIN: Duration = Duration::from_millis(500);
+
 /// Sends webhooks.
 #[derive(Debug, Clone)]
 pub struct WebhookJob {
@@ -42,6 +49,7 @@ pub struct WebhookJob {
 }
 
 /// What became of an endpoint's queue.
+#[derive(Clone)]
 struct Visit {
     endpoint: (TenantId, EndpointId),
     deliveries: Vec<Delivery>,
@@ -71,7 +79,7 @@ impl WebhookJob {
         if count == 0 {
             return Ok(0);
         }
-        let (endpoints, changes) = self.ground(&due).await?;
+        let (endpoints, changes) = self.while_ours(until, || self.ground(&due)).await?;
         let mut queues: BTreeMap<_, Vec<Delivery>> = BTreeMap::new();
         for delivery in due {
             queues.entry((delivery.tenant_id, delivery.endpoint_id)).or_default().push(delivery);
@@ -81,8 +89,8 @@ impl WebhookJob {
             .into_iter()
             .filter_map(|(key, queue)| Some(self.visit(endpoints.get(&key)?, queue, changes)))
             .collect();
-        let visits = stream::iter(visits).buffer_unordered(CONCURRENCY).collect().await;
-        self.record(visits).await?;
+        let visits: Vec<Visit> = stream::iter(visits).buffer_unordered(CONCURRENCY).collect().await;
+        self.while_ours(until, || self.record(visits.clone())).await?;
         Ok(count)
     }
 
@@ -159,6 +167,22 @@ impl WebhookJob {
             error = outcome.error, "webhook {} to {}", delivery.event_type, endpoint.endpoint_id
         );
         outcome
+    }
+
+    /// Tries again while the deliveries are ours: a database that is away for a moment must neither keep them back until
+    /// their claim ends, nor have them sent twice.
+    async fn while_ours<T, F>(&self, until: DateTime<Utc>, work: impl Fn() -> F) -> Result<T, CommandError>
+    where
+        F: Future<Output = Result<T, CommandError>>,
+    {
+        loop {
+            match work().await {
+                Err(CommandError::Database(error)) if error.is_unavailable() && self.clock.now() < until => {
+                    tokio::time::sleep(AGAIN).await;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     async fn record(&self, visits: Vec<Visit>) -> Result<(), CommandError> {

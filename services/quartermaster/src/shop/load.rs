@@ -29,16 +29,30 @@ pub struct Loaded {
 
 /// Loads everything that orders may need; capacity and stock are `scale` times what they were.
 pub async fn load(api: &Api, dataset: &Dataset, scale: i64, bar: &ProgressBar) -> Result<Loaded, BuildError> {
+    load_items(api, dataset, |_| true, scale, bar).await
+}
+
+/// The same of some items only, chosen by their sku.
+pub async fn load_items(
+    api: &Api,
+    dataset: &Dataset,
+    is_wanted: impl Fn(&str) -> bool,
+    scale: i64,
+    bar: &ProgressBar,
+) -> Result<Loaded, BuildError> {
+    let catalogue: Vec<&CatalogueItem> =
+        dataset.catalogue().iter().filter(|item| is_wanted(&item.sku)).collect();
     let stock = dataset.stock()?.collect::<Result<Vec<_>, _>>()?;
-    let stock: Vec<StockRow> = stock.into_iter().filter(|row| row.on_hand > 0).collect();
-    bar.set_length((dataset.catalogue().len() + stock.len()) as u64);
+    let stock: Vec<StockRow> =
+        stock.into_iter().filter(|row| row.on_hand > 0 && is_wanted(&row.sku)).collect();
+    bar.set_length((catalogue.len() + stock.len()) as u64);
 
     let locations: Vec<Value> = dataset.locations().iter().map(|it| location(it, scale)).collect();
     api.put("/v1/locations", &json!({ "locations": locations })).await?;
     let bands: Vec<Value> = dataset.tariff().iter().map(band).collect();
     api.put("/v1/tariff", &json!({ "bands": bands })).await?;
-    for chunk in dataset.catalogue().chunks(CHUNK) {
-        let items: Vec<Value> = chunk.iter().map(item).collect();
+    for chunk in catalogue.chunks(CHUNK) {
+        let items: Vec<Value> = chunk.iter().map(|it| item(it)).collect();
         api.put("/v1/items", &json!({ "items": items })).await?;
         bar.inc(chunk.len() as u64);
     }
@@ -50,7 +64,7 @@ pub async fn load(api: &Api, dataset: &Dataset, scale: i64, bar: &ProgressBar) -
     }
     Ok(Loaded {
         locations: locations.len(),
-        items: dataset.catalogue().len(),
+        items: catalogue.len(),
         stock_rows: stock.len(),
         units: stock.iter().map(|row| row.on_hand.saturating_mul(scale)).sum(),
     })

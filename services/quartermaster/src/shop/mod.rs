@@ -5,5 +5,5 @@ mod load;
 mod order;
 
 pub use api::{Api, ApiError};
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, load_items};
 pub use order::new_order;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::{Attempt, CommitFault, CommitUnknown, Faults};
+use crate::{CommitFault, CommitUnknown, Faults};
 
 /// Faults of the next commits, last first.
 #[derive(Debug, Default)]
@@ -23,10 +23,11 @@ async fn a_conflict_is_tried_again_and_a_lost_commit_stands_only_if_it_arrived()
             let database = world.database.clone().with_faults(Arc::new(Planned(Mutex::new(faults))));
             let rows = things(world.ours, id..id + 1);
             let rows = &rows;
-            let work = |attempt: Attempt<'_, '_>| -> futures::future::BoxFuture<'_, crate::Result<()>> {
-                Box::pin(async move { attempt.tx().insert_many::<Things>(rows.clone()).await })
-            };
-            database.write(&ours, work).await
+            database
+                .write(&ours, |attempt| {
+                    Box::pin(async move { attempt.tx().insert_many::<Things>(rows.clone()).await })
+                })
+                .await
         };
         add(0, vec![]).await.unwrap();
         add(1, vec![CommitFault::Conflict, CommitFault::Conflict]).await.unwrap();
