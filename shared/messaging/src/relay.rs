@@ -317,7 +317,8 @@ mod tests {
         bus.declare_stream(&spec).await.unwrap();
         let owner = Uuid::from_u128(1);
         let (handover, missing) = (Arc::default(), Arc::default());
-        let relay = Relay { source: "order", owner, stream, database, bus, clock: clock.clone(), handover, missing };
+        let relay =
+            Relay { source: "order", owner, stream, database, bus, clock: clock.clone(), handover, missing };
         let mut left = relay.clone().look_for_left();
         let stop = CancellationToken::new();
         let published = async || relay.bus.stream_state(stream.name).await.unwrap().last_sequence;
