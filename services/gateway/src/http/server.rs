@@ -102,7 +102,7 @@ pub fn serve(
         .workers(threads)
         .disable_signals()
         .client_request_timeout(config.head_timeout())
-        .client_disconnect_timeout(config.head_timeout())
+        .client_disconnect_timeout(Duration::from_secs(1))
         .max_connections(connections::bound(config.max_connections).div_ceil(threads.max(1)))
         .on_connect(connections::drop_when_unread)
         .shutdown_timeout(shutdown_timeout.as_secs().max(1));
