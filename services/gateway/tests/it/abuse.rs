@@ -127,12 +127,6 @@ async fn bodies_without_measure_are_refused_before_they_are_read() {
     assert!(wire.send(chunk.repeat(8)).await);
     let answer = wire.answers(1).await;
     assert_eq!(status(&answer), 413, "{answer}");
-    // What still comes is thrown away for a moment, and then the connection ends.
-    let refused = Instant::now();
-    while wire.send(&chunk).await {
-        assert!(refused.elapsed() < PATIENCE, "it is read for ever");
-    }
-
     // Ten bytes that would be four gigabytes.
     for encoding in ["gzip", "deflate", "br", "zstd", "gzip, gzip"] {
         let request = world.request(Method::POST, "/v1/orders").header("idempotency-key", "k");
