@@ -54,7 +54,8 @@ async fn a_control_character_is_refused_with_the_name_of_its_field_wherever_it_s
             ] {
                 assert_eq!(put_item(&world, wrong).await, format!("items[0].{name}"));
             }
-            let good = Address { country: "US".to_owned(), ..Address::default() };
+            let (line1, city) = ("1 Dock Rd".to_owned(), "X".to_owned());
+            let good = Address { line1, city, country: "US".to_owned(), ..Address::default() };
             let at = |address| inventory::Location { address: Some(address), ..location("L") };
             for (name, wrong) in [
                 ("code", inventory::Location { code: text(), ..location("L") }),
