@@ -7,7 +7,7 @@ use std::{
 
 use qm_messaging::{Envelope, bus::matches};
 use qm_proto::{events::STREAMS, order::v1::Order};
-use quartermaster::verify::Verifier;
+use quartermaster::verify::{Report, Verifier};
 
 use crate::{
     people::People,
@@ -45,9 +45,11 @@ pub async fn broken(world: &World, people: &mut People) -> Result<Vec<String>> {
     ends_told_once(world, &mut broken).await?;
     every_mail_taken(world, &mut broken).await?;
     stock_moved_once(world, people, &mut broken).await?;
+    let kept = tables::places_kept(&world.file("routing")).await?;
+    broken.extend(kept.iter().map(|plan| format!("plan {plan} keeps a place, and every order has ended")));
     let report = verifier(world).verify().await?;
     if !report.is_clean() || report.in_flight > 0 {
-        broken.push(report.to_string());
+        broken.push(what_is_wrong(&report));
     }
     Ok(broken)
 }
@@ -55,7 +57,13 @@ pub async fn broken(world: &World, people: &mut People) -> Result<Vec<String>> {
 /// The laws that are broken while nothing is told; jobs may be due.
 pub async fn broken_in_a_lull(world: &World) -> Result<Vec<String>> {
     let report = verifier(world).verify().await?;
-    Ok(if report.is_clean() { Vec::new() } else { vec![report.to_string()] })
+    Ok(if report.is_clean() { Vec::new() } else { vec![what_is_wrong(&report)] })
+}
+
+/// Of a report only the laws that are broken.
+fn what_is_wrong(report: &Report) -> String {
+    let lines: Vec<_> = report.to_string().lines().map(|line| line.trim().to_owned()).collect();
+    lines.into_iter().filter(|line| !line.starts_with("ok ")).collect::<Vec<_>>().join("\n")
 }
 
 fn verifier(world: &World) -> Verifier {

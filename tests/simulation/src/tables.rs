@@ -105,3 +105,12 @@ pub async fn issues(file: &Path) -> Result<(String, String), DbErr> {
     connection.close().await?;
     Ok((left, issued))
 }
+
+/// Plans that claim a place in a location's day for units that neither left nor were let go.
+pub async fn places_kept(file: &Path) -> Result<Vec<String>, DbErr> {
+    let connection = open(file).await?;
+    let sql = "SELECT hex(plan_id) FROM capacity_claim WHERE issued_at IS NULL AND ended_at IS NULL";
+    let kept = rows(&connection, sql).await?;
+    connection.close().await?;
+    Ok(kept)
+}

@@ -109,7 +109,9 @@ impl World {
     /// while it has no process. A consumer is one of them as long as the bus does not know it.
     pub fn jobs(&self, service: &str) -> Vec<String> {
         let known: BTreeSet<String> = self.broker.consumers().into_iter().map(|(_, name, _)| name).collect();
-        let is_job = |name: &&str| !known.contains(*name) && !name.ends_with("gauges") && *name != "watches";
+        // Gauges change nothing, and nobody has asked for webhooks.
+        let is_idle = |name: &str| name.ends_with("gauges") || ["watches", "webhooks"].contains(&name);
+        let is_job = |name: &&str| !known.contains(*name) && !is_idle(name);
         self.with(|replicas| {
             let first = replicas.get(service).and_then(|them| them.first());
             let names = first.iter().flat_map(|it| &it.workers).map(Worker::name);
