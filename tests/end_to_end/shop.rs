@@ -142,6 +142,15 @@ impl Shop {
         .await
     }
 
+    /// Waits until so many units are physically there for sale.
+    pub(crate) async fn until_sellable(&self, sku: &str, location: &str, units: i64) {
+        wait::until(&format!("{units} {sku} at {location}"), async || {
+            let row = self.stock(sku, location).await;
+            if row["sellable"] == units { Ok(()) } else { Err(format!("it is {row}")) }
+        })
+        .await;
+    }
+
     /// The order's fulfilments in this status, once there are so many.
     pub(crate) async fn until_fulfilments(&self, order: &str, status: &str, count: usize) -> Vec<Value> {
         wait::until(&format!("{count} fulfilments of {order} {status}"), async || {

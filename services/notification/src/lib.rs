@@ -83,6 +83,7 @@ impl NotificationService {
             mailer: Mailer::new(post, config.mail.from.parse()?),
             links: Arc::new(TrackingLinks::new(config.tracking.secret.expose().as_bytes())?),
             base_url: config.tracking.base_url.clone(),
+            tried: None,
         };
         let timeout = Duration::from_millis(config.webhooks.timeout_ms);
         let allow_private_addresses = config.webhooks.allow_private_addresses;
@@ -90,6 +91,7 @@ impl NotificationService {
             database: deps.database.clone(),
             clock: deps.clock.clone(),
             client: WebhookClient::new(timeout, allow_private_addresses)?,
+            tried: None,
         };
         let stopping = CancellationToken::new();
         let api = Api {

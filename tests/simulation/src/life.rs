@@ -92,10 +92,10 @@ pub async fn live(
         lived.lock().unwrap_or_else(PoisonError::into_inner).push(step.clone());
         life.step(&step, &rates).await?;
     }
-    let mut broken = life.lull().await?;
+    let mut broken = life.lull(template.audits_lulls).await?;
     if broken.is_empty() {
         life.go_on_in_storm(&rates).await?;
-        broken = life.lull().await?;
+        broken = life.lull(template.audits_lulls).await?;
     }
     if broken.is_empty() {
         broken = life.come_to_rest().await?;
@@ -104,6 +104,9 @@ pub async fn live(
     let happened = life.world.chance.happened();
     Ok(Outcome { trace: life.trace, digest, broken, happened })
 }
+
+/// The longest that a step may take, in real time.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Life {
     /// A life in which nothing has happened.
@@ -139,6 +142,12 @@ impl Life {
     }
 
     async fn step(&mut self, step: &Step, rates: &Rates) -> Result<()> {
+        // Nothing waits in here, so a step that does not end waits for something that will never come.
+        let ended = tokio::time::timeout(PATIENCE, self.take(step, rates)).await;
+        ended.unwrap_or_else(|_| Err(format!("a step did not end: {}", step.what).into()))
+    }
+
+    async fn take(&mut self, step: &Step, rates: &Rates) -> Result<()> {
         self.world.chance.begin(step.seed, rates);
         let outcome = match &step.what {
             What::Turn(service, replica, worker) => {
@@ -242,7 +251,7 @@ impl Life {
 
     /// People pause and nothing goes wrong until all that was told has arrived. The laws that are broken then: in the end, when
     /// everything is delivered, a claim that was lost on the way has left no trace.
-    async fn lull(&mut self) -> Result<Vec<String>> {
+    async fn lull(&mut self, is_audited: bool) -> Result<Vec<String>> {
         for round in 0..LULL_ROUNDS {
             self.one_of_each().await?;
             self.round(false, round == 0).await?;
@@ -252,7 +261,7 @@ impl Life {
         if self.world.broker.unsettled() > 0 {
             return Ok(vec!["not all that was told arrives in a lull".to_owned()]);
         }
-        laws::broken_in_a_lull(&self.world).await
+        if is_audited { laws::broken_in_a_lull(&self.world).await } else { Ok(Vec::new()) }
     }
 
     /// Work goes on, and what goes wrong as well: what is under way meets each other everywhere, up to the door.

@@ -25,6 +25,8 @@ pub struct Template {
     pub now: DateTime<Utc>,
     /// Whose shop it is.
     pub tenant: TenantId,
+    /// Whether lives made of it are audited in their lulls as well, before anything unanswered is asked again.
+    pub audits_lulls: bool,
 }
 
 impl Template {
@@ -42,7 +44,7 @@ impl Template {
         for service in SERVICES {
             tables::fold(&folder.path().join(format!("{service}.db"))).await?;
         }
-        Ok(Self { folder, bus, now, tenant })
+        Ok(Self { folder, bus, now, tenant, audits_lulls: false })
     }
 
     /// Copies the databases to another folder.

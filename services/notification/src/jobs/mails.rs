@@ -42,8 +42,6 @@ const CLAIM_SECONDS: i64 = 45;
 /// No mail is begun later than this after it was claimed, so that its try ends before its claim does. Of real time, as mail
 /// servers have it.
 const BEGIN: Duration = Duration::from_secs(10);
-/// The pause before what became of mails is written once more.
-const WRITE_AGAIN: Duration = Duration::from_millis(500);
 /// Locale of the built-in templates.
 const DEFAULT_LOCALE: &str = "en";
 
@@ -62,6 +60,15 @@ pub struct MailJob {
     pub links: Arc<TrackingLinks>,
     /// Where the gateway is.
     pub base_url: String,
+    /// What became of mails, when it is not written yet.
+    pub tried: Option<Tried>,
+}
+
+/// Mails that were tried.
+#[derive(Clone)]
+pub struct Tried {
+    mails: Vec<Message>,
+    ours_until: DateTime<Utc>,
 }
 
 impl std::fmt::Debug for MailJob {
@@ -89,11 +96,12 @@ impl Turns for MailJob {
 
 impl MailJob {
     /// Sends the mails that are due now, at most a batch. Returns how many were tried.
-    pub async fn step(&self) -> Result<usize, String> {
-        let (now, claimed) = (self.clock.now(), Instant::now());
-        let until = now + TimeDelta::seconds(CLAIM_SECONDS);
+    pub async fn step(&mut self) -> Result<usize, String> {
         let failed = |error: qm_database::Error| qm_runtime::with_causes(&error);
-        let due = store::messages::claim(&self.database, now, until, BATCH).await.map_err(failed)?;
+        self.write().await.map_err(failed)?;
+        let (now, claimed) = (self.clock.now(), Instant::now());
+        let ours_until = now + TimeDelta::seconds(CLAIM_SECONDS);
+        let due = store::messages::claim(&self.database, now, ours_until, BATCH).await.map_err(failed)?;
         if due.is_empty() {
             return Ok(0);
         }
@@ -103,12 +111,13 @@ impl MailJob {
             Err(error) => {
                 // Without order nothing can be sent, and that is not these mails' fault.
                 let again = now + TimeDelta::seconds(5);
-                let back = due.into_iter().map(|row| Message { due_at: Some(again), ..row }).collect();
-                self.save(back, until).await.map_err(failed)?;
+                let mails = due.into_iter().map(|row| Message { due_at: Some(again), ..row }).collect();
+                self.tried = Some(Tried { mails, ours_until });
+                self.write().await.map_err(failed)?;
                 return Err(error);
             }
         };
-        let sent: Vec<Message> = stream::iter(due)
+        let mails: Vec<Message> = stream::iter(due)
             .map(|row| async {
                 if claimed.elapsed() > BEGIN {
                     // Whoever comes next has the time for it.
@@ -121,20 +130,21 @@ impl MailJob {
             .buffer_unordered(CONCURRENCY)
             .collect()
             .await;
-        self.save(sent, until).await.map_err(failed)?;
+        self.tried = Some(Tried { mails, ours_until });
+        self.write().await.map_err(failed)?;
         Ok(count)
     }
 
-    /// Writes what became of mails, again and again while they are ours: a database that is away for a moment must neither
-    /// keep mails back until their claim ends, nor have them sent twice.
-    async fn save(&self, mails: Vec<Message>, until: DateTime<Utc>) -> qm_database::Result<()> {
-        loop {
-            match store::messages::save(&self.database, mails.clone()).await {
-                Err(error) if error.is_unavailable() && self.clock.now() < until => {
-                    tokio::time::sleep(WRITE_AGAIN).await;
-                }
-                outcome => return outcome,
+    /// Writes what became of mails. While the database is away it is kept for the next turn, as long as the mails are ours:
+    /// they must neither wait until their claim ends nor be sent twice.
+    async fn write(&mut self) -> qm_database::Result<()> {
+        let Some(tried) = self.tried.take_if(|tried| !tried.mails.is_empty()) else { return Ok(()) };
+        match store::messages::save(&self.database, tried.mails.clone()).await {
+            Err(error) if error.is_unavailable() && self.clock.now() < tried.ours_until => {
+                self.tried = Some(tried);
+                Err(error)
             }
+            outcome => outcome,
         }
     }
 

@@ -1,9 +1,6 @@
 //! Sending webhooks that are due. Each endpoint has a queue of its own: one that fails delays no other.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -33,9 +30,6 @@ const CLAIM_SECONDS: i64 = 900;
 /// Deliveries behind one that failed wait this long, so that a dead endpoint is not knocked at for each of them.
 const BEHIND_FAILURE_SECONDS: i64 = 30;
 
-/// The pause before a database that was away is asked once more.
-const AGAIN: Duration = Duration::from_millis(500);
-
 /// Sends webhooks.
 #[derive(Debug, Clone)]
 pub struct WebhookJob {
@@ -45,10 +39,19 @@ pub struct WebhookJob {
     pub clock: SharedClock,
     /// The way out.
     pub client: WebhookClient,
+    /// What became of deliveries, when it is not written yet.
+    pub tried: Option<Tried>,
+}
+
+/// Deliveries that were tried.
+#[derive(Debug, Clone)]
+pub struct Tried {
+    visits: Vec<Visit>,
+    ours_until: DateTime<Utc>,
 }
 
 /// What became of an endpoint's queue.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 struct Visit {
     endpoint: (TenantId, EndpointId),
     deliveries: Vec<Delivery>,
@@ -70,27 +73,59 @@ impl Turns for WebhookJob {
 
 impl WebhookJob {
     /// Sends the webhooks that are due now, at most a batch. Returns how many were claimed.
-    pub async fn step(&self) -> Result<usize, CommandError> {
+    pub async fn step(&mut self) -> Result<usize, CommandError> {
+        self.write().await?;
         let now = self.clock.now();
-        let until = now + TimeDelta::seconds(CLAIM_SECONDS);
-        let due = store::endpoints::claim(&self.database, now, until, BATCH).await?;
+        let ours_until = now + TimeDelta::seconds(CLAIM_SECONDS);
+        let due = store::endpoints::claim(&self.database, now, ours_until, BATCH).await?;
         let count = due.len();
         if count == 0 {
             return Ok(0);
         }
-        let (endpoints, changes) = self.while_ours(until, || self.ground(&due)).await?;
+        let ground = self.ground(&due).await;
         let mut queues: BTreeMap<_, Vec<Delivery>> = BTreeMap::new();
         for delivery in due {
             queues.entry((delivery.tenant_id, delivery.endpoint_id)).or_default().push(delivery);
         }
-        let (endpoints, changes) = (&endpoints, &changes);
+        let (endpoints, changes) = match ground {
+            Ok(ground) => ground,
+            Err(error) => {
+                // Given back as they were.
+                let back = |(endpoint, queue): (_, Vec<Delivery>)| Visit {
+                    endpoint,
+                    deliveries: queue.into_iter().map(|row| Delivery { due_at: Some(now), ..row }).collect(),
+                    succeeded: None,
+                    gone: false,
+                };
+                self.tried = Some(Tried { visits: queues.into_iter().map(back).collect(), ours_until });
+                self.write().await?;
+                return Err(error);
+            }
+        };
+        let (endpoints, changes, job) = (&endpoints, &changes, &*self);
         let visits: Vec<_> = queues
             .into_iter()
-            .filter_map(|(key, queue)| Some(self.visit(endpoints.get(&key)?, queue, changes)))
+            .filter_map(|(key, queue)| Some(job.visit(endpoints.get(&key)?, queue, changes)))
             .collect();
         let visits: Vec<Visit> = stream::iter(visits).buffer_unordered(CONCURRENCY).collect().await;
-        self.while_ours(until, || self.record(visits.clone())).await?;
+        self.tried = Some(Tried { visits, ours_until });
+        self.write().await?;
         Ok(count)
+    }
+
+    /// Writes what became of deliveries. While the database is away it is kept for the next turn, as long as the deliveries
+    /// are ours: they must neither wait until their claim ends nor be sent twice.
+    async fn write(&mut self) -> Result<(), CommandError> {
+        let Some(tried) = self.tried.take_if(|tried| !tried.visits.is_empty()) else { return Ok(()) };
+        match self.record(tried.visits.clone()).await {
+            Err(CommandError::Database(error))
+                if error.is_unavailable() && self.clock.now() < tried.ours_until =>
+            {
+                self.tried = Some(tried);
+                Err(error.into())
+            }
+            outcome => outcome,
+        }
     }
 
     async fn ground(
@@ -166,22 +201,6 @@ impl WebhookJob {
             error = outcome.error, "webhook {} to {}", delivery.event_type, endpoint.endpoint_id
         );
         outcome
-    }
-
-    /// Tries again while the deliveries are ours: a database that is away for a moment must neither keep them back until
-    /// their claim ends, nor have them sent twice.
-    async fn while_ours<T, F>(&self, until: DateTime<Utc>, work: impl Fn() -> F) -> Result<T, CommandError>
-    where
-        F: Future<Output = Result<T, CommandError>>,
-    {
-        loop {
-            match work().await {
-                Err(CommandError::Database(error)) if error.is_unavailable() && self.clock.now() < until => {
-                    tokio::time::sleep(AGAIN).await;
-                }
-                outcome => return outcome,
-            }
-        }
     }
 
     async fn record(&self, visits: Vec<Visit>) -> Result<(), CommandError> {
