@@ -37,7 +37,7 @@ pub enum What {
 /// What a person does; with whom, chance decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
-    /// Places an order, perhaps several times at once.
+    /// Places an order, perhaps several times.
     Place,
     /// Sends a request to place an order once more.
     PlaceAgain,

@@ -218,20 +218,12 @@ impl World {
 
     fn line(&self, peer: &'static str, caller: Option<Arc<Process>>) -> Line {
         let (replicas, chance) = (self.replicas.clone(), self.chance.clone());
-        Line { peer, caller, replica: None, is_calm: false, replicas, chance }
+        Line { peer, caller, replicas, chance }
     }
 
     /// The way of people to a service.
     pub fn channel(&self, service: &'static str) -> GrpcChannel {
         GrpcChannel::over(service, self.line(service, None))
-    }
-
-    /// The ways to each of a service's processes, on which nothing gets lost. There are at most two.
-    pub fn calm_channels(&self, service: &'static str) -> [GrpcChannel; 2] {
-        [0, 1].map(|replica| {
-            let line = Line { replica: Some(replica), is_calm: true, ..self.line(service, None) };
-            GrpcChannel::over(service, line)
-        })
     }
 
     /// Gives a worker a turn; its outcome in words. Nothing happens if there is no such process.
@@ -272,10 +264,6 @@ struct Line {
     peer: &'static str,
     /// None for a person.
     caller: Option<Arc<Process>>,
-    /// The process that is called; none for any.
-    replica: Option<usize>,
-    /// Whether nothing gets lost on it.
-    is_calm: bool,
     replicas: Arc<Mutex<Replicas>>,
     chance: Arc<Chance>,
 }
@@ -289,17 +277,13 @@ impl Line {
         let called = {
             let replicas = self.replicas.lock().unwrap_or_else(PoisonError::into_inner);
             let them = replicas.get(self.peer).map(Vec::as_slice).unwrap_or_default();
-            let which = match self.replica {
-                Some(replica) => replica,
-                None if them.len() > 1 => self.chance.roll(them.len()),
-                None => 0,
-            };
+            let which = if them.len() > 1 { self.chance.roll(them.len()) } else { 0 };
             them.get(which).map(|it| (it.process.clone(), it.routes.clone()))
         };
         let Some((process, mut routes)) = called else { return away("nobody answers") };
         // Both at once, so that of several calls in one step each has its own fate.
-        let is_lost = !self.is_calm && self.chance.happens(Fault::CallLost);
-        let is_unheard = !self.is_calm && self.chance.happens(Fault::AnswerLost);
+        let is_lost = self.chance.happens(Fault::CallLost);
+        let is_unheard = self.chance.happens(Fault::AnswerLost);
         if is_lost {
             self.chance.note(format!("a call to {} is lost", self.peer));
             return away("the call is lost");

@@ -8,7 +8,6 @@ use std::{
     sync::Arc,
 };
 
-use futures::future::join_all;
 use qm_ids::TenantId;
 use qm_proto::{
     inventory::v1::{MovementKind, inventory_service_client::InventoryServiceClient},
@@ -50,7 +49,6 @@ pub struct People {
     tenant: TenantId,
     inventory: GrpcChannel,
     order: GrpcChannel,
-    each_order: [GrpcChannel; 2],
     shipping: GrpcChannel,
     /// All that was ever wanted.
     pub wishes: Vec<Wish>,
@@ -70,7 +68,6 @@ impl People {
             tenant,
             inventory: world.channel("inventory"),
             order: world.channel("order"),
-            each_order: world.calm_channels("order"),
             shipping: world.channel("shipping"),
             wishes: Vec::new(),
             received: BTreeMap::new(),
@@ -171,19 +168,14 @@ impl People {
         format!("{what}: {:?} {}", status.code(), status.message())
     }
 
-    /// Sends a request to place an order, several times at once.
+    /// Sends a request to place an order, perhaps several times.
     pub async fn place(&mut self, index: usize, copies: usize) -> String {
         let wish = self.wishes[index].clone();
         let request = requests::place(&wish.key, &wish.lines);
-        if copies > 1 {
-            self.make_known(&request).await;
-        }
-        let calls = (0..copies).map(|_| {
-            let (mut client, request) = (self.order(), self.ask(request.clone()));
-            async move { client.place_orders(request).await }
-        });
         let mut told = Vec::new();
-        for answer in join_all(calls).await {
+        for _ in 0..copies {
+            // One after another: of two at once it would be up to the machine which comes first.
+            let answer = self.order().place_orders(self.ask(request.clone())).await;
             match answer.map(|answer| answer.into_inner().results.pop().and_then(|result| result.outcome)) {
                 Ok(Some(order::place_order_result::Outcome::Order(order))) => {
                     told.push(order.id.clone());
@@ -204,18 +196,6 @@ impl People {
                 .push(format!("{} became several orders: {:?}", wish.key, self.wishes[index].answers));
         }
         format!("place {} {:?} × {copies}: {}", wish.key, wish.lines, told.join(", "))
-    }
-
-    /// Lets order look up what a request names, by one like it that is refused: otherwise the lookups of several requests at
-    /// once would end in an order that nobody decides.
-    async fn make_known(&self, request: &order::PlaceOrdersRequest) {
-        let mut refused = request.clone();
-        refused.orders.iter_mut().for_each(|order| order.currency = "?".to_owned());
-        for channel in &self.each_order {
-            let request = self.ask(refused.clone());
-            // There may be no such process.
-            let _ = OrderServiceClient::new(channel.clone()).place_orders(request).await;
-        }
     }
 
     /// Another order under a key that has an answer is refused, and nothing comes of it.
