@@ -36,6 +36,9 @@ pub fn carrier_routes(config: &mut ServiceConfig) {
 #[into_params(parameter_in = Query)]
 pub struct ShipmentParams {
     /// Status.
+    #[param(
+        pattern = "^(|label_purchased|handed_over|in_transit|delayed|out_for_delivery|attempted|available_for_pickup|delivered|returning|lost|voided)$"
+    )]
     status: Option<String>,
     /// Order.
     order_id: Option<String>,

@@ -44,6 +44,9 @@ pub fn routes(config: &mut ServiceConfig) {
 #[into_params(parameter_in = Query)]
 pub struct FulfilmentParams {
     /// Status.
+    #[param(
+        pattern = "^(|requested|accepted|picking|packed|ready_for_pickup|dispatched|completed|incomplete|rejected|cancelled)$"
+    )]
     status: Option<String>,
     /// Location.
     location_id: Option<String>,
