@@ -32,7 +32,7 @@ impl From<Error> for HandleError {
         if error.is_retryable() {
             return Self::Conflict(error);
         }
-        let text = chain(&error);
+        let text = qm_worker::with_causes(&error);
         if error.is_unavailable() { Self::Unavailable(text) } else { Self::Failed(text) }
     }
 }
@@ -62,16 +62,4 @@ impl Retryable for HandleError {
     fn is_retryable(&self) -> bool {
         matches!(self, Self::Conflict(_))
     }
-}
-
-/// An error and what caused it, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -1,6 +1,6 @@
 //! The `main` of a service: arguments, configuration, telemetry, and then the service until it is told to stop.
 
-use std::{error::Error, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use qm_clock::{SharedClock, SharedEntropy, SystemClock, SystemEntropy};
@@ -9,6 +9,8 @@ use qm_ids::IdGenerator;
 use qm_messaging::bus::{self, Bundling, SharedBus};
 use qm_telemetry::metrics::Metrics;
 use tokio_util::sync::CancellationToken;
+
+use qm_worker::with_causes;
 
 use crate::{
     BuildError, Deps, Host, Peers, ReadinessCheck, ServiceDefinition,
@@ -164,20 +166,4 @@ pub fn cancelled_by_signal() -> std::io::Result<CancellationToken> {
         cancelled.cancel();
     });
     Ok(token)
-}
-
-/// An error and what caused it, in one line.
-pub fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        // Some libraries repeat the cause in their own text.
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -172,7 +172,7 @@ impl JetStreamBus {
             GetStreamErrorKind::JetStream(error) if error.code() == NOT_FOUND => {
                 BusError::Unknown(name.to_owned())
             }
-            _ => unavailable(crate::error::chain(&error)),
+            _ => unavailable(qm_worker::with_causes(&error)),
         })
     }
 }
@@ -184,7 +184,7 @@ fn is_recent(version: &str) -> bool {
 }
 
 fn publish_error(error: PublishError) -> BusError {
-    let text = crate::error::chain(&error);
+    let text = qm_worker::with_causes(&error);
     if error.kind() == PublishErrorKind::StreamNotFound {
         BusError::Unknown("a stream for the subject".to_owned())
     } else if error.kind() == PublishErrorKind::MaxPayloadExceeded {
@@ -205,7 +205,7 @@ fn declare_error(stream: &str, error: CreateStreamError) -> BusError {
         CreateStreamErrorKind::InvalidStreamName | CreateStreamErrorKind::EmptyStreamName => {
             BusError::Misconfigured(format!("stream {stream}: {error}"))
         }
-        _ => unavailable(crate::error::chain(&error)),
+        _ => unavailable(qm_worker::with_causes(&error)),
     }
 }
 
@@ -256,7 +256,7 @@ impl JetStreamBus {
             ConsumerErrorKind::JetStream(refusal) if refusal.code() != NOT_NOW => {
                 BusError::Misconfigured(format!("consumer {}: {refusal}", spec.name))
             }
-            _ => unavailable(crate::error::chain(&error)),
+            _ => unavailable(qm_worker::with_causes(&error)),
         })
     }
 }

@@ -45,7 +45,7 @@ pub(super) struct StoredStream {
 }
 
 fn failed(error: impl std::error::Error) -> BusError {
-    BusError::Unavailable(crate::error::chain(&error))
+    BusError::Unavailable(qm_worker::with_causes(&error))
 }
 
 fn sql(text: &str, values: impl IntoIterator<Item = Value>) -> Statement {
