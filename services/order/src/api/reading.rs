@@ -53,12 +53,26 @@ impl Reading {
 }
 
 async fn read(database: &Database, keys: &[Key]) -> Vec<Answer> {
-    let found = async {
-        let tx = database.read(&TenantSet::of(keys.iter().map(|(tenant, _)| *tenant))).await?;
-        store::load_many(&tx, keys).await
-    };
-    match found.await.map_err(query_failed) {
-        Ok(found) => keys.iter().map(|key| Ok(found.get(key).map(convert::order))).collect(),
-        Err(status) => keys.iter().map(|_| Err(status.clone())).collect(),
+    match load(database, keys).await {
+        Ok(answers) => answers,
+        // One that cannot be read must not take the others with it.
+        Err(error) if keys.len() > 1 && !error.is_unavailable() => {
+            let mut answers = Vec::with_capacity(keys.len());
+            for key in keys {
+                let alone = load(database, std::slice::from_ref(key)).await;
+                answers.extend(alone.unwrap_or_else(|error| vec![Err(query_failed(error))]));
+            }
+            answers
+        }
+        Err(error) => {
+            let status = query_failed(error);
+            keys.iter().map(|_| Err(status.clone())).collect()
+        }
     }
+}
+
+async fn load(database: &Database, keys: &[Key]) -> qm_database::Result<Vec<Answer>> {
+    let tx = database.read(&TenantSet::of(keys.iter().map(|(tenant, _)| *tenant))).await?;
+    let found = store::load_many(&tx, keys).await?;
+    Ok(keys.iter().map(|key| Ok(found.get(key).map(convert::order))).collect())
 }
