@@ -1,10 +1,13 @@
 //! From a commit to the relay of the same process, without reading back what was just written.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use tokio::sync::Notify;
 
-use crate::table::history;
+use crate::unpublished::Unpublished;
 
 /// Events that may wait here. Beyond that the relay finds them where they are safe, in the outbox.
 const MAX_WAITING: usize = 8_192;
@@ -18,39 +21,47 @@ pub(crate) struct Handover {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    events: Vec<history::Model>,
+    batches: VecDeque<Unpublished>,
+    /// Events in all of them.
+    count: usize,
     /// True when the outbox holds events that are not here.
     left_some: bool,
 }
 
 /// What the relay gets.
 pub(crate) struct Taken {
-    /// At most as many as asked for.
-    pub(crate) events: Vec<history::Model>,
+    pub(crate) batches: Vec<Unpublished>,
     /// True when the outbox holds more than was, or will be, handed over.
     pub(crate) left_some: bool,
 }
 
 impl Handover {
     /// Hands events of a committed transaction over.
-    pub(crate) fn give(&self, events: Vec<history::Model>) {
+    pub(crate) fn give(&self, batches: Vec<Unpublished>) {
+        let count: usize = batches.iter().map(|batch| batch.events.len()).sum();
         let mut waiting = self.lock();
-        if waiting.events.len() + events.len() > MAX_WAITING {
+        if waiting.count + count > MAX_WAITING {
             waiting.left_some = true;
         } else {
-            waiting.events.extend(events);
+            waiting.count += count;
+            waiting.batches.extend(batches);
         }
         drop(waiting);
         self.arrived.notify_one();
     }
 
-    /// Takes the oldest events.
-    pub(crate) fn take(&self, limit: usize) -> Taken {
+    /// Takes the oldest batches until they have so many events.
+    pub(crate) fn take(&self, events: usize) -> Taken {
         let mut waiting = self.lock();
-        let count = limit.min(waiting.events.len());
-        let rest = waiting.events.split_off(count);
-        let events = std::mem::replace(&mut waiting.events, rest);
-        Taken { events, left_some: std::mem::take(&mut waiting.left_some) }
+        let (mut batches, mut count) = (Vec::new(), 0);
+        while count < events
+            && let Some(batch) = waiting.batches.pop_front()
+        {
+            count += batch.events.len();
+            batches.push(batch);
+        }
+        waiting.count -= count;
+        Taken { batches, left_some: std::mem::take(&mut waiting.left_some) }
     }
 
     /// Says that events which were taken are still in the outbox.
@@ -77,8 +88,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::table::history;
 
-    fn events(n: u128) -> Vec<history::Model> {
+    fn events(ids: std::ops::Range<u128>) -> Vec<Unpublished> {
         let event = |id| history::Model {
             tenant_id: TenantId::from_uuid(Uuid::nil()),
             event_id: EventId::from_uuid(Uuid::from_u128(id)),
@@ -89,28 +101,35 @@ mod tests {
             payload: Vec::new(),
             written_at: DateTime::<Utc>::UNIX_EPOCH,
         };
-        (0..n).map(event).collect()
+        Unpublished::of_transaction(ids.map(event).collect())
+    }
+
+    fn ids(taken: &Taken) -> Vec<u128> {
+        let events = taken.batches.iter().flat_map(|batch| &batch.events);
+        events.map(|event| event.event_id.as_uuid().as_u128()).collect()
     }
 
     #[test]
     fn what_is_given_is_taken_once_and_in_order() {
         let handover = Handover::default();
-        handover.give(events(3));
-        handover.give(events(2));
+        for batch in [0..3, 3..5, 5..6] {
+            handover.give(events(batch));
+        }
         let first = handover.take(4);
-        let ids: Vec<u128> = first.events.iter().map(|event| event.event_id.as_uuid().as_u128()).collect();
-        assert_eq!((ids, first.left_some), (vec![0, 1, 2, 0], false));
-        assert_eq!(handover.take(4).events.len(), 1);
-        assert!(handover.take(4).events.is_empty());
+        assert_eq!((ids(&first), first.left_some), (vec![0, 1, 2, 3, 4], false));
+        assert_eq!(ids(&handover.take(4)), [5]);
+        assert!(handover.take(4).batches.is_empty());
     }
 
     #[test]
     fn more_than_may_wait_is_left_to_the_outbox_and_said_so_once() {
         let handover = Handover::default();
-        handover.give(events(MAX_WAITING as u128));
-        handover.give(events(1));
+        handover.give(events(0..MAX_WAITING as u128));
+        handover.give(events(0..1));
         let taken = handover.take(usize::MAX);
-        assert_eq!((taken.events.len(), taken.left_some), (MAX_WAITING, true));
+        assert_eq!((ids(&taken).len(), taken.left_some), (MAX_WAITING, true));
         assert!(!handover.take(1).left_some);
+        handover.give(events(0..1));
+        assert_eq!(ids(&handover.take(1)), [0]);
     }
 }

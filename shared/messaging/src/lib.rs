@@ -18,6 +18,7 @@ pub mod migrations;
 mod outbox;
 mod relay;
 mod table;
+mod unpublished;
 
 pub use consumer::{Handler, Payload, Raw};
 pub use dead_letters::DeadLetter;

@@ -8,7 +8,7 @@ use qm_ids::IdGenerator;
 use qm_proto::events::{Event, stream_from, stream_of};
 use qm_telemetry::metrics::Metrics;
 use qm_worker::Worker;
-use sea_orm::{PaginatorTrait as _, QueryOrder as _};
+use sea_orm::{ExprTrait as _, QueryOrder as _, QuerySelect as _, sea_query::Expr};
 use uuid::Uuid;
 
 use crate::{
@@ -256,7 +256,15 @@ impl Messaging {
     /// Work in flight. Counts the service's own rows and asks the bus about its consumers.
     pub async fn backlog(&self) -> Result<Backlog> {
         let tx = self.database.read_system().await?;
-        let outbox = tx.find::<outbox::Entity>().count(tx.conn()).await?;
+        let sum = Expr::col(outbox::Column::EventCount).sum().cast_as("bigint");
+        let outbox: Option<Option<i64>> = tx
+            .find::<outbox::Entity>()
+            .select_only()
+            .column_as(sum, "events")
+            .into_tuple()
+            .one(tx.conn())
+            .await?;
+        let outbox = outbox.flatten().unwrap_or(0).unsigned_abs();
         let dead_letters = dead_letters::count(&tx).await?;
         drop(tx);
         let outbox_oldest = self.outbox_age().await?;

@@ -6,7 +6,7 @@ use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
 /// Migrations to put before a service's own.
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(Machinery), Box::new(OneCopy)]
+    vec![Box::new(Machinery), Box::new(OneCopy), Box::new(OneRow)]
 }
 
 struct Machinery;
@@ -52,6 +52,31 @@ impl MigrationTrait for OneCopy {
         };
         manager.get_connection().execute_unprepared(sql).await?;
         Ok(())
+    }
+}
+
+/// A row of the outbox names all events that its transaction wrote for a tenant.
+struct OneRow;
+
+impl MigrationName for OneRow {
+    fn name(&self) -> &str {
+        "m0002_messaging_one_row"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for OneRow {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let (bytes, of_event) = match manager.get_database_backend() {
+            DatabaseBackend::Postgres => ("bytea", "uuid_send(event_id)"),
+            _ => ("blob", "event_id"),
+        };
+        let columns = format!(
+            "ALTER TABLE outbox ADD COLUMN event_ids {bytes} NOT NULL DEFAULT '';
+             ALTER TABLE outbox ADD COLUMN event_count integer NOT NULL DEFAULT 1;"
+        );
+        manager.get_connection().execute_unprepared(&columns).await?;
+        schema::execute_as_system(manager, &format!("UPDATE outbox SET event_ids = {of_event}")).await
     }
 }
 

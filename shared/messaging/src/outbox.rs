@@ -12,6 +12,7 @@ use crate::{
     NewEvent,
     handover::Handover,
     table::{history, outbox},
+    unpublished::Unpublished,
 };
 
 /// Where a service leaves its events.
@@ -61,17 +62,13 @@ impl Outbox {
                 written_at,
             })
             .collect();
-        let unpublished = events.iter().map(|event| outbox::Model {
-            tenant_id: event.tenant_id,
-            event_id: event.event_id,
-            owner: self.owner,
-            written_at,
-        });
-        tx.insert_many::<outbox::Entity>(unpublished.collect()).await?;
-        tx.insert_many::<history::Entity>(events.clone()).await?;
+        let unpublished = Unpublished::of_transaction(events.clone());
+        let rows = unpublished.iter().map(|batch| batch.row(self.owner, written_at)).collect();
+        tx.insert_many::<outbox::Entity>(rows).await?;
+        tx.insert_many::<history::Entity>(events).await?;
         let (handover, metrics) = (self.handover.clone(), self.metrics.clone());
         tx.after_commit(move || {
-            handover.give(events);
+            handover.give(unpublished);
             if let Some(metrics) = metrics {
                 for (event_type, count) in counts {
                     metrics.count_events(event_type, "committed", count);

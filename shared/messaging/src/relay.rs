@@ -3,7 +3,7 @@
 //! No cursor: ids are taken before commit, so a cursor could pass a row that is not visible yet. A row that is present
 //! is unpublished, whatever its id.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -27,10 +27,13 @@ use crate::{
     bus::{BusError, Message, SharedBus},
     handover::{Handover, Taken},
     table::{history, outbox},
+    unpublished::Unpublished,
 };
 
-/// Events published at a time.
+/// Events published at a time; a few more where a transaction wrote them together.
 const BATCH: usize = 512;
+/// Rows of the outbox read at a time.
+const ROWS: usize = 64;
 /// Age at which a row of ours that was not handed over is read from the outbox: its commit may have stood without our
 /// being told. Longer than a row that was handed over stays there.
 const UNTOLD_AGE_SECONDS: i64 = 2;
@@ -98,17 +101,18 @@ impl Relay {
     async fn drain(&self) -> Result<(), HandleError> {
         let mut read_all = false;
         loop {
-            let Taken { events, left_some } = self.handover.take(BATCH);
+            let Taken { batches, left_some } = self.handover.take(BATCH);
             read_all |= left_some;
-            if events.is_empty() {
+            if batches.is_empty() {
                 break;
             }
-            self.publish(events).await?;
+            self.publish(batches).await?;
         }
         while read_all {
-            let events = self.read().await?;
-            read_all = events.len() == BATCH;
-            self.publish(events).await?;
+            let batches = self.read().await?;
+            // There may be more than a read takes.
+            read_all = !batches.is_empty();
+            self.publish(batches).await?;
         }
         Ok(())
     }
@@ -154,48 +158,63 @@ impl Relay {
     }
 
     /// The oldest events of ours that the outbox names.
-    async fn read(&self) -> Result<Vec<history::Model>, HandleError> {
+    async fn read(&self) -> Result<Vec<Unpublished>, HandleError> {
         let tx = self.database.read_system().await?;
-        let unpublished = tx
+        let mut rows = tx
             .find::<outbox::Entity>()
             .filter(outbox::Column::Owner.eq(self.owner))
             .order_by_asc(outbox::Column::WrittenAt)
             .order_by_asc(outbox::Column::EventId)
-            .limit(BATCH as u64)
+            .limit(ROWS as u64)
             .all(tx.conn())
             .await?;
-        let keys: Vec<_> = unpublished.iter().map(|row| (row.tenant_id, row.event_id.as_uuid())).collect();
-        let mut events = tx.find_keys::<history::Entity>(&keys).await?;
+        let mut count = 0;
+        let enough = rows.iter().take_while(|row| {
+            let is_wanted = count < BATCH;
+            count += row.events().count();
+            is_wanted
+        });
+        rows.truncate(enough.count());
+        let keys: Vec<_> =
+            rows.iter().flat_map(|row| row.events().map(|event| (row.tenant_id, event.as_uuid()))).collect();
+        let mut events: HashMap<_, _> = tx
+            .find_keys::<history::Entity>(&keys)
+            .await?
+            .into_iter()
+            .map(|event| ((event.tenant_id, event.event_id), event))
+            .collect();
         drop(tx);
         if events.len() < keys.len() {
             // Nothing of the history is dropped while the outbox names it, so somebody else took it away.
-            let found: HashSet<_> =
-                events.iter().map(|event| (event.tenant_id, event.event_id.as_uuid())).collect();
-            let gone: Vec<_> = keys.into_iter().filter(|key| !found.contains(key)).collect();
-            error!(
-                service = self.source,
-                events = gone.len(),
-                "events are not in the history and cannot be published"
-            );
-            self.acknowledge(&gone).await?;
+            let gone = keys.len() - events.len();
+            error!(service = self.source, gone, "events are not in the history and cannot be published");
         }
-        events.sort_by_key(|event| event.event_id);
-        Ok(events)
+        let batch = |row: outbox::Model| Unpublished {
+            tenant: row.tenant_id,
+            first: row.event_id,
+            events: row.events().filter_map(|event| events.remove(&(row.tenant_id, event))).collect(),
+        };
+        Ok(rows.into_iter().map(batch).collect())
     }
 
-    async fn publish(&self, events: Vec<history::Model>) -> Result<(), HandleError> {
-        if events.is_empty() {
+    async fn publish(&self, batches: Vec<Unpublished>) -> Result<(), HandleError> {
+        if batches.is_empty() {
             return Ok(());
         }
-        let keys: Vec<_> = events.iter().map(|event| (event.tenant_id, event.event_id.as_uuid())).collect();
-        let messages: Vec<Message> = events.into_iter().map(|event| self.message(event)).collect();
-        let results = self.bus.publish(&messages).await;
+        let (mut rows, mut messages) = (Vec::with_capacity(batches.len()), Vec::new());
+        for batch in batches {
+            rows.push((batch.key(), batch.events.len()));
+            messages.extend(batch.events.into_iter().map(|event| self.message(event)));
+        }
+        let mut results = self.bus.publish(&messages).await.into_iter();
         let mut failure = None;
-        let mut acknowledged = Vec::with_capacity(keys.len());
-        for (key, result) in keys.into_iter().zip(results) {
-            match result {
-                Ok(_) => acknowledged.push(key),
-                Err(error) => failure = Some(error),
+        let mut acknowledged = Vec::with_capacity(rows.len());
+        for (key, count) in rows {
+            let failed = results.by_ref().take(count).filter_map(Result::err).last();
+            // What was acknowledged of a batch that failed is published again with it; consumers notice.
+            match failed {
+                None => acknowledged.push(key),
+                failed => failure = failed,
             }
         }
         if matches!(failure, Some(BusError::Unknown(_))) {
@@ -288,14 +307,10 @@ mod tests {
             payload: Vec::new(),
             written_at,
         };
-        let row = outbox::Model {
-            tenant_id: event.tenant_id,
-            event_id: event.event_id,
-            owner: Uuid::from_u128(2),
-            written_at,
-        };
+        let written = Unpublished::of_transaction(vec![event.clone()]);
+        let rows = written.iter().map(|batch| batch.row(Uuid::from_u128(2), written_at)).collect();
         let tx = relay.database.begin_system().await.unwrap();
-        tx.insert_many::<outbox::Entity>(vec![row]).await.unwrap();
+        tx.insert_many::<outbox::Entity>(rows).await.unwrap();
         tx.insert_many::<history::Entity>(vec![event]).await.unwrap();
         tx.commit().await.unwrap();
     }

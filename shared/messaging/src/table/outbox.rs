@@ -5,14 +5,20 @@ use qm_database::TenantEntity;
 use qm_ids::{EventId, TenantId};
 use sea_orm::entity::prelude::*;
 
+/// Events that a transaction wrote together: a row for each event would be written, and deleted a moment later, at the
+/// price of the event itself.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "outbox")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: TenantId,
+    /// The first of them.
     #[sea_orm(primary_key, auto_increment = false)]
     pub event_id: EventId,
-    /// The process that publishes it: the one that wrote it, or one that took over.
+    /// All of them, 16 bytes each, in their order.
+    pub event_ids: Vec<u8>,
+    pub event_count: i32,
+    /// The process that publishes them: the one that wrote them, or one that took over.
     pub owner: Uuid,
     pub written_at: DateTime<Utc>,
 }
