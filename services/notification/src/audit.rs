@@ -20,7 +20,7 @@ impl Auditor for Audit {
     async fn check_laws(&self, tenant: Option<TenantId>) -> Result<Vec<LawReport>, AuditError> {
         let tx = self.database.audit().await?;
         let mailable = store::changes::count_mailable(&tx, tenant).await?;
-        let mails = store::messages::count(&tx, tenant, None).await?;
+        let mails = store::messages::count(&tx, tenant).await?;
         let mut law =
             LawReport::new("mails", "law 9: each event that a rule turns into a mail has exactly one mail");
         law.examined(mailable);

@@ -14,7 +14,7 @@ use super::{
     convert,
     entity::{backorder_wait, item, movement, reservation, reservation_leg, stock, stock_hold},
 };
-use crate::domain::{Book, Hold, NewMovement, ReservationKey, Stock, StockKey};
+use crate::domain::{Book, Hold, LegKey, NewMovement, ReservationKey, Stock, StockKey};
 
 /// Pairs in one statement; SQLite allows some 16,000.
 const PAIRS: usize = 5_000;
@@ -201,8 +201,15 @@ pub async fn save(tx: &Tx, book: &Book) -> Result<()> {
         inserted => inserted?,
     }
     tx.upsert_many::<reservation::Entity>(reservations(&written.reservations)).await?;
-    let legs = written.legs.iter().filter_map(|key| book.legs().get(key)).map(convert::leg_row);
-    tx.upsert_many::<reservation_leg::Entity>(legs.collect()).await?;
+    // A reservation and its legs are written at once.
+    let is_new =
+        |(tenant, reservation, _): &&LegKey| written.new_reservations.contains(&(*tenant, *reservation));
+    let (new, changed): (Vec<_>, Vec<_>) = written.legs.iter().partition(is_new);
+    let legs = |keys: Vec<&LegKey>| {
+        keys.into_iter().filter_map(|key| book.legs().get(key)).map(convert::leg_row).collect()
+    };
+    tx.insert_many::<reservation_leg::Entity>(legs(new)).await?;
+    tx.upsert_many::<reservation_leg::Entity>(legs(changed)).await?;
     let holds = written.holds.iter().filter_map(|key| book.holds().get(key)).map(convert::hold_row);
     tx.upsert_many::<stock_hold::Entity>(holds.collect()).await?;
     let gone: Vec<(TenantId, HoldId)> = written.gone_holds.iter().copied().collect();

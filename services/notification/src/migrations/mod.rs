@@ -2,6 +2,7 @@
 
 mod m0001_notification;
 mod m0002_claims_and_traces;
+mod m0003_fewer_indexes;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
         migrations.extend(qm_idempotency::migrations::migrations());
         migrations.push(Box::new(m0001_notification::Migration));
         migrations.push(Box::new(m0002_claims_and_traces::Migration));
+        migrations.push(Box::new(m0003_fewer_indexes::Migration));
         migrations
     }
 }

@@ -1,5 +1,7 @@
 //! Mails.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use qm_database::{Database, Result, TenantSet, Tx};
 use qm_ids::{MessageId, OrderId, TenantId};
@@ -76,16 +78,27 @@ pub async fn list(
     Ok(select.order_by_desc(Column::MessageId).limit(limit).all(tx.conn()).await?)
 }
 
-/// How many mails have this status, of one tenant or of all.
-pub async fn count(tx: &Tx, tenant: Option<TenantId>, status: Option<&str>) -> Result<u64> {
+/// How many mails there are, of one tenant or of all.
+pub async fn count(tx: &Tx, tenant: Option<TenantId>) -> Result<u64> {
     let mut select = tx.find::<Entity>();
     if let Some(tenant) = tenant {
         select = select.filter(Column::TenantId.eq(tenant));
     }
-    if let Some(status) = status {
-        select = select.filter(Column::Status.eq(status));
-    }
     Ok(select.count(tx.conn()).await?)
+}
+
+/// How many mails of the transaction's tenants have each status; a status that none has is left out.
+pub async fn count_by_status(tx: &Tx) -> Result<HashMap<String, i64>> {
+    let counts = tx
+        .find::<Entity>()
+        .select_only()
+        .column(Column::Status)
+        .column_as(Expr::cust("count(*)"), "mails")
+        .group_by(Column::Status)
+        .into_tuple::<(String, i64)>()
+        .all(tx.conn())
+        .await?;
+    Ok(counts.into_iter().collect())
 }
 
 /// How many mails are due now or being sent.
