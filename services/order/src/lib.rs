@@ -22,7 +22,7 @@ use qm_runtime::{
 pub use config::Config;
 pub use migrations::Migrator;
 
-use crate::{api::Api, audit::Audit, commands::Context, jobs::Gauges};
+use crate::{api::Api, audit::Audit, commands::Context, jobs::Gauges, store::Recent};
 
 /// The order service.
 #[derive(Debug)]
@@ -49,12 +49,14 @@ impl ServiceDefinition for OrderService {
             clock: deps.clock.clone(),
             ids: deps.ids.clone(),
             outbox: messaging.outbox(),
+            recent: Recent::default(),
             patience: TimeDelta::milliseconds(config.saga.ask_again_after_ms),
         };
         let messaging = events::consume::consume(messaging, &context).build();
         let api =
             Api::new(deps.database.clone(), context.clone(), deps.peers.get("inventory")?, &config.placing);
-        let audit = Audit { database: deps.database.clone(), clock: deps.clock };
+        let audit =
+            Audit { database: deps.database.clone(), recent: context.recent.clone(), clock: deps.clock };
         let database = deps.database;
         Ok(Assembly::new(Self::NAME)
             .serve(OrderServiceServer::new(api).max_decoding_message_size(MAX_MESSAGE_BYTES))

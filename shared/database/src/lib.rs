@@ -2,6 +2,7 @@
 
 mod arrays;
 mod batcher;
+mod changes;
 mod connect;
 mod error;
 mod faults;
@@ -17,6 +18,7 @@ mod transaction;
 mod write;
 
 pub use batcher::{Batcher, BatcherOptions, Overloaded};
+pub use changes::Changes;
 pub use connect::{Database, DatabaseOptions, Pool};
 pub use error::{CommitUnknown, Error};
 pub use faults::{CommitFault, Faults, SharedFaults};

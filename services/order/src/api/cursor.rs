@@ -1,5 +1,7 @@
 //! Keyset pages of orders: the cursor is the time and id of the last order seen.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Datelike as _, Utc};
 use qm_ids::OrderId;
 use qm_proto::types::v1::PageRequest;
@@ -34,7 +36,7 @@ pub(super) fn read(page: Option<&PageRequest>) -> Result<(u64, After), Refusal> 
 }
 
 /// Cuts off the order that tells that there is a next page, and names that page.
-pub(super) fn cut(orders: &mut Vec<Order>, limit: u64) -> String {
+pub(super) fn cut(orders: &mut Vec<Arc<Order>>, limit: u64) -> String {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = orders.len() > limit;
     orders.truncate(limit);

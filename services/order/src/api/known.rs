@@ -1,9 +1,6 @@
 //! What orders name: items by sku, and counters by code.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use qm_database::{Database, TenantSet, Tx};
@@ -23,7 +20,7 @@ use qm_runtime::{
 use tonic::Status;
 use tracing::error;
 
-use super::parse;
+use super::{parse, remembered::Remembered};
 use crate::{domain::Item, store};
 
 /// Skus that inventory is asked about at a time.
@@ -33,9 +30,9 @@ const LOCATIONS_PER_PAGE: i32 = 200;
 const MAX_LOCATION_PAGES: usize = 50;
 /// How long an item is taken for what it was. A sku keeps its item for ever; only the name that an order takes over may
 /// be so old.
-const REMEMBERED_FOR: TimeDelta = TimeDelta::seconds(60);
-/// Items remembered at most, some 200 bytes each; beyond that all are looked up anew.
-const MAX_REMEMBERED: usize = 50_000;
+const ITEM_LASTS: TimeDelta = TimeDelta::seconds(60);
+/// The same for a counter, which may be closed.
+const COUNTER_LASTS: TimeDelta = TimeDelta::seconds(10);
 
 /// What the orders of a request name.
 #[derive(Debug, Default)]
@@ -49,18 +46,18 @@ pub(super) struct Known {
 pub(super) struct Lookup {
     database: Database,
     inventory: GrpcChannel,
-    remembered: Mutex<Remembered>,
-}
-
-#[derive(Debug, Default)]
-struct Remembered {
-    items: HashMap<TenantId, HashMap<String, (Item, DateTime<Utc>)>>,
-    count: usize,
+    items: Remembered<Item>,
+    counters: Remembered<LocationId>,
 }
 
 impl Lookup {
     pub(super) fn new(database: Database, inventory: GrpcChannel) -> Self {
-        Self { database, inventory, remembered: Mutex::default() }
+        Self {
+            database,
+            inventory,
+            items: Remembered::lasting(ITEM_LASTS),
+            counters: Remembered::lasting(COUNTER_LASTS),
+        }
     }
 
     /// Items and pickup locations that the orders name. Names that are none are not looked up: they are refused with
@@ -74,81 +71,55 @@ impl Lookup {
         let lines = orders.iter().flat_map(|order| &order.lines);
         let skus: BTreeSet<String> = lines.filter_map(|line| parse::sku(&line.sku).ok()).collect();
         let codes: BTreeSet<String> = orders.iter().filter_map(parse::pickup_code).collect();
-        let mut items = self.remembered(tenant, &skus, now);
+        let mut items = self.items.recall(tenant, &skus, now);
+        let mut counters = self.counters.recall(tenant, &codes, now);
         let skus: Vec<&str> =
             skus.iter().map(String::as_str).filter(|sku| !items.contains_key(*sku)).collect();
+        let codes: Vec<&str> =
+            codes.iter().map(String::as_str).filter(|code| !counters.contains_key(*code)).collect();
         if skus.is_empty() && codes.is_empty() {
-            return Ok(Known { items, counters: HashMap::new() });
+            return Ok(Known { items, counters });
         }
         let tx = self.database.read(&TenantSet::one(tenant)).await.map_err(query_failed)?;
-        let found = self.items(&tx, tenant, &skus).await?;
-        let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+        let found = self.stored_items(&tx, tenant, &skus).await?;
         let locations = if codes.is_empty() {
             HashMap::new()
         } else {
             store::locations_by_code(&tx, tenant, &codes).await.map_err(query_failed)?
         };
         drop(tx);
-        self.remember(tenant, &found, now);
+        self.items.remember(tenant, &found, now);
         let missing: Vec<&str> = skus.into_iter().filter(|sku| !found.contains_key(*sku)).collect();
         items.extend(found);
         for chunk in missing.chunks(MAX_SKUS) {
             items.extend(self.ask_for_items(tenant, chunk).await?);
         }
         let is_missing = codes.iter().any(|code| !locations.contains_key(*code));
-        let mut counters: HashMap<String, LocationId> = locations
+        let found: HashMap<String, LocationId> = locations
             .into_iter()
             .filter(|(_, row)| row.can_pickup)
             .map(|(code, row)| (code, row.location_id))
             .collect();
+        self.counters.remember(tenant, &found, now);
+        counters.extend(found);
         if is_missing {
             counters.extend(self.ask_for_counters(tenant, &codes).await?);
         }
         Ok(Known { items, counters })
     }
 
-    async fn items(&self, tx: &Tx, tenant: TenantId, skus: &[&str]) -> Result<HashMap<String, Item>, Status> {
+    async fn stored_items(
+        &self,
+        tx: &Tx,
+        tenant: TenantId,
+        skus: &[&str],
+    ) -> Result<HashMap<String, Item>, Status> {
         let mut items = HashMap::new();
         for chunk in skus.chunks(MAX_SKUS) {
             let rows = store::items_by_sku(tx, tenant, chunk).await.map_err(query_failed)?;
             items.extend(rows.into_iter().map(|(sku, row)| (sku, Item { id: row.item_id, name: row.name })));
         }
         Ok(items)
-    }
-
-    fn remembered(
-        &self,
-        tenant: TenantId,
-        skus: &BTreeSet<String>,
-        now: DateTime<Utc>,
-    ) -> HashMap<String, Item> {
-        let remembered = self.lock();
-        let Some(items) = remembered.items.get(&tenant) else { return HashMap::new() };
-        let item = |sku: &String| {
-            let (item, until) = items.get(sku)?;
-            (now < *until).then(|| (sku.clone(), item.clone()))
-        };
-        skus.iter().filter_map(item).collect()
-    }
-
-    fn remember(&self, tenant: TenantId, found: &HashMap<String, Item>, now: DateTime<Utc>) {
-        let mut remembered = self.lock();
-        if remembered.count + found.len() > MAX_REMEMBERED {
-            *remembered = Remembered::default();
-        }
-        let items = remembered.items.entry(tenant).or_default();
-        let before = items.len();
-        let until = now + REMEMBERED_FOR;
-        items.extend(
-            found.iter().take(MAX_REMEMBERED).map(|(sku, item)| (sku.clone(), (item.clone(), until))),
-        );
-        let added = items.len() - before;
-        remembered.count += added;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Remembered> {
-        // No code that holds the lock can panic half-way through a change.
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Locations with these codes where shoppers may collect, from inventory: a merchant that has just stored one may use

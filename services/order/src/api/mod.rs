@@ -9,6 +9,7 @@ mod known;
 mod parse;
 mod placing;
 mod reading;
+mod remembered;
 
 use qm_database::{Database, TenantSet};
 use qm_ids::{HoldId, OrderId, TenantId};
@@ -51,7 +52,7 @@ impl Api {
     /// Must be called inside a tokio runtime.
     pub fn new(database: Database, context: Context, inventory: GrpcChannel, config: &PlacingConfig) -> Self {
         let placing = Placing::new(database.clone(), context.clone(), inventory, config);
-        let reading = Reading::new(database.clone());
+        let reading = Reading::new(database.clone(), context.recent.clone());
         Self { database, context, placing, reading }
     }
 }
@@ -95,7 +96,7 @@ impl OrderService for Api {
             .collect::<Result<Vec<_>, Refusal>>()?;
         let tenants = TenantSet::of(keys.iter().map(|(tenant, _)| *tenant));
         let tx = self.database.read(&tenants).await.map_err(query_failed)?;
-        let found = store::load_many(&tx, &keys).await.map_err(query_failed)?;
+        let found = store::read_many(&tx, &self.context.recent, &keys).await.map_err(query_failed)?;
         let orders = found
             .iter()
             .map(|((tenant, _), order)| TenantOrder {
@@ -113,11 +114,12 @@ impl OrderService for Api {
         let tenant = tenant_of(&request)?;
         let request = request.into_inner();
         let (limit, filter) = parse::filter(&request)?;
-        let mut orders =
-            store::list(&self.database, tenant, &filter, limit + 1).await.map_err(query_failed)?;
+        let mut orders = store::list(&self.database, &self.context.recent, tenant, &filter, limit + 1)
+            .await
+            .map_err(query_failed)?;
         let next_cursor = cursor::cut(&mut orders, limit);
         Ok(Response::new(ListOrdersResponse {
-            orders: orders.iter().map(convert::order).collect(),
+            orders: orders.iter().map(|order| convert::order(order)).collect(),
             next_cursor,
         }))
     }
@@ -129,9 +131,10 @@ impl OrderService for Api {
         let tenant = tenant_of(&request)?;
         let request = request.into_inner();
         let email = parse::email(&request.email)?;
-        let found = store::find_by_number(&self.database, tenant, request.number, &email)
-            .await
-            .map_err(query_failed)?;
+        let found =
+            store::find_by_number(&self.database, &self.context.recent, tenant, request.number, &email)
+                .await
+                .map_err(query_failed)?;
         let order = found.ok_or_else(|| Refusal::not_found("order"))?;
         Ok(Response::new(FindOrderResponse { order: Some(convert::order(&order)) }))
     }

@@ -10,7 +10,7 @@ use qm_runtime::query_failed;
 use tonic::Status;
 
 use super::convert;
-use crate::store;
+use crate::store::{self, Recent};
 
 /// Orders read at a time.
 const MAX_BATCH: usize = 100;
@@ -22,7 +22,7 @@ type Answer = Result<Option<Order>, Status>;
 
 /// Reads orders by id.
 ///
-/// An order's rows stand in six tables, so that reading one takes as many statements as reading a hundred. Nobody waits for
+/// An order's rows stand in seven tables, so that reading one takes as many statements as reading a hundred. Nobody waits for
 /// company: what arrives while a batch is read is the next batch. A read begins after it was asked for, and so sees all
 /// that was committed before.
 #[derive(Debug, Clone)]
@@ -32,12 +32,12 @@ pub(super) struct Reading {
 
 impl Reading {
     /// Must be called inside a tokio runtime.
-    pub(super) fn new(database: Database) -> Self {
+    pub(super) fn new(database: Database, recent: Recent) -> Self {
         let options =
             BatcherOptions { max_batch: MAX_BATCH, linger: Duration::ZERO, ..BatcherOptions::default() };
         let batcher = Batcher::new(options, move |keys| {
-            let database = database.clone();
-            Box::pin(async move { read(&database, &keys).await })
+            let (database, recent) = (database.clone(), recent.clone());
+            Box::pin(async move { read(&database, &recent, &keys).await })
         });
         Self { batcher: Arc::new(batcher) }
     }
@@ -52,14 +52,14 @@ impl Reading {
     }
 }
 
-async fn read(database: &Database, keys: &[Key]) -> Vec<Answer> {
-    match load(database, keys).await {
+async fn read(database: &Database, recent: &Recent, keys: &[Key]) -> Vec<Answer> {
+    match load(database, recent, keys).await {
         Ok(answers) => answers,
         // One that cannot be read must not take the others with it.
         Err(error) if keys.len() > 1 && !error.is_unavailable() => {
             let mut answers = Vec::with_capacity(keys.len());
             for key in keys {
-                let alone = load(database, std::slice::from_ref(key)).await;
+                let alone = load(database, recent, std::slice::from_ref(key)).await;
                 answers.extend(alone.unwrap_or_else(|error| vec![Err(query_failed(error))]));
             }
             answers
@@ -71,8 +71,8 @@ async fn read(database: &Database, keys: &[Key]) -> Vec<Answer> {
     }
 }
 
-async fn load(database: &Database, keys: &[Key]) -> qm_database::Result<Vec<Answer>> {
+async fn load(database: &Database, recent: &Recent, keys: &[Key]) -> qm_database::Result<Vec<Answer>> {
     let tx = database.read(&TenantSet::of(keys.iter().map(|(tenant, _)| *tenant))).await?;
-    let found = store::load_many(&tx, keys).await?;
-    Ok(keys.iter().map(|key| Ok(found.get(key).map(convert::order))).collect())
+    let found = store::read_many(&tx, recent, keys).await?;
+    Ok(keys.iter().map(|key| Ok(found.get(key).map(|order| convert::order(order)))).collect())
 }

@@ -49,12 +49,13 @@ pub async fn change(
     changes: Vec<Change>,
 ) -> Result<Vec<Result<Order, Refusal>>, CommandError> {
     let keys: Vec<Key> = changes.iter().map(|change| change.key).collect();
-    let loaded = store::lock_many(tx, &keys).await?;
+    let loaded = store::lock_many(tx, &context.recent, &keys).await?;
     let now = context.clock.now();
     let mut after: BTreeMap<Key, Order> = BTreeMap::new();
     let (mut entries, mut messages, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
     for change in changes {
-        let Some(order) = after.get(&change.key).or_else(|| loaded.orders.get(&change.key)).cloned() else {
+        let order = after.get(&change.key).or_else(|| loaded.orders.get(&change.key).map(AsRef::as_ref));
+        let Some(order) = order.cloned() else {
             outcomes.push(Err(Refusal::not_found("order")));
             continue;
         };
@@ -88,7 +89,7 @@ pub async fn change(
         }
         outcomes.extend(after.get(&change.key).cloned().map(Ok));
     }
-    store::save(tx, &loaded, &after, &entries).await?;
+    store::save(tx, &context.recent, &loaded, after, &entries).await?;
     context.outbox.append(tx, messages).await?;
     Ok(outcomes)
 }

@@ -11,6 +11,8 @@ use qm_clock::SharedClock;
 use qm_ids::{EventId, IdGenerator, OrderId, TenantId};
 use qm_messaging::Outbox;
 
+use crate::store::Recent;
+
 pub use change::{Change, Verb, change};
 pub use place::{Placed, Placement, place};
 pub use sweep::sweep;
@@ -26,6 +28,8 @@ pub struct Context {
     pub ids: IdGenerator,
     /// Where messages are left.
     pub outbox: Outbox,
+    /// Orders at hand.
+    pub recent: Recent,
     /// The pause before an unanswered question is asked again.
     pub patience: TimeDelta,
 }

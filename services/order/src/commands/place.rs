@@ -1,6 +1,9 @@
 //! Placing orders, many at a time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use qm_database::{Error, Tx};
 use qm_idempotency::{OnceKey, Seen};
@@ -100,7 +103,7 @@ pub async fn place(
         ids[index] = Some(key);
         answers.extend(placement.once.clone().map(|once| (once, id.as_uuid().as_bytes().to_vec())));
     }
-    match store::save(tx, &Loaded::default(), &after, &entries).await {
+    match store::save(tx, &context.recent, &Loaded::default(), after.clone(), &entries).await {
         // Another transaction placed the same order of a channel meanwhile: the next try finds it.
         Err(Error::Duplicate(source)) => return Err(Error::Conflict(source).into()),
         saved => saved?,
@@ -178,7 +181,8 @@ async fn answer(
             _ => None,
         })
         .collect();
-    placed.extend(store::load_many(tx, &known).await?);
+    let known = store::load_many(tx, &known).await?;
+    placed.extend(known.into_iter().map(|(key, order)| (key, Arc::unwrap_or_clone(order))));
     let find = |key: Option<Key>, replayed| {
         let order = key.and_then(|key| placed.get(&key)).cloned();
         order.map(|order| Placed { order, replayed }).ok_or_else(|| Refusal::not_found("order"))

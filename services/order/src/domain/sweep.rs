@@ -1,36 +1,9 @@
 //! Asking again what was not answered. Events are never lost, but a service may have been restored from a backup, or an
 //! answer set aside as a dead letter: whoever is asked again gives the same answer.
 
-use chrono::{DateTime, Utc};
 use qm_ids::FulfilmentId;
 
-use super::{
-    event::Event,
-    order::{AttemptState, Order},
-    step::Step,
-    work::FulfilmentState,
-};
-
-impl Order {
-    /// When the next question is overdue.
-    pub fn next_due(&self) -> Option<DateTime<Utc>> {
-        let attempts = self.attempts.iter().filter_map(|attempt| match attempt.state {
-            AttemptState::Pending { due_at, .. } => Some(due_at),
-            AttemptState::Closed => None,
-        });
-        let fulfilments = self.fulfilments.iter().filter_map(|fulfilment| match fulfilment.state {
-            FulfilmentState::Requested { due_at, .. } | FulfilmentState::Recalling { due_at, .. } => {
-                Some(due_at)
-            }
-            FulfilmentState::Planned
-            | FulfilmentState::Opened
-            | FulfilmentState::RecallRefused { .. }
-            | FulfilmentState::Ended
-            | FulfilmentState::Dropped => None,
-        });
-        attempts.chain(fulfilments).min()
-    }
-}
+use super::{event::Event, order::AttemptState, step::Step, work::FulfilmentState};
 
 /// Asks again whatever is overdue. Returns how many questions that was.
 pub fn sweep(step: &mut Step) -> usize {

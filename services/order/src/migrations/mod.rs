@@ -4,6 +4,8 @@ mod m0001_order;
 mod m0002_live_orders;
 mod m0003_drop_foreign_keys;
 mod m0004_due_parts;
+mod m0005_progress;
+mod m0006_fewer_indexes;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -19,6 +21,8 @@ impl MigratorTrait for Migrator {
         migrations.push(Box::new(m0002_live_orders::Migration));
         migrations.push(Box::new(m0003_drop_foreign_keys::Migration));
         migrations.push(Box::new(m0004_due_parts::Migration));
+        migrations.push(Box::new(m0005_progress::Migration));
+        migrations.push(Box::new(m0006_fewer_indexes::Migration));
         migrations
     }
 }

@@ -8,8 +8,9 @@ use sea_orm::{ColumnTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect a
 
 use super::{
     convert,
-    entity::{fulfilment, order, piece},
+    entity::{fulfilment, piece, progress},
     orders,
+    recent::Recent,
 };
 use crate::domain::{Bucket, Order};
 
@@ -27,22 +28,22 @@ pub struct Page {
 async fn each_order(
     database: &Database,
     tenant: Option<TenantId>,
-    mut examine: impl FnMut(&Order, &order::Model) + Send,
+    mut examine: impl FnMut(&Order, &progress::Model) + Send,
 ) -> Result<()> {
     let mut after: Option<(TenantId, qm_ids::OrderId)> = None;
     loop {
         let tx = database.audit().await?;
-        let mut select = tx.find::<order::Entity>();
+        let mut select = tx.find::<progress::Entity>();
         if let Some(tenant) = tenant {
-            select = select.filter(order::Column::TenantId.eq(tenant));
+            select = select.filter(progress::Column::TenantId.eq(tenant));
         }
         if let Some((tenant, id)) = after {
-            select =
-                select.filter(comes_after::<order::Entity>(order::Column::OrderId, (tenant, id.as_uuid())));
+            select = select
+                .filter(comes_after::<progress::Entity>(progress::Column::OrderId, (tenant, id.as_uuid())));
         }
         let rows = select
-            .order_by_asc(order::Column::TenantId)
-            .order_by_asc(order::Column::OrderId)
+            .order_by_asc(progress::Column::TenantId)
+            .order_by_asc(progress::Column::OrderId)
             .limit(BATCH)
             .all(tx.conn())
             .await?;
@@ -80,18 +81,17 @@ pub async fn check_units(
     .await
 }
 
-/// Law 7 over all orders: calls `found` with each order and whether its projections are what the functions say.
+/// Law 7 over all orders: calls `found` with each order and whether its projections are what the functions say, and what
+/// this process remembers of it is what is stored.
 pub async fn check_projections(
     database: &Database,
+    recent: &Recent,
     tenant: Option<TenantId>,
     mut found: impl FnMut(bool, String) + Send,
 ) -> Result<()> {
     each_order(database, tenant, |order, row| {
-        let holds = convert::rows(order).is_ok_and(|rows| {
-            (rows.order.status == row.status)
-                && (rows.order.fulfilment_status == row.fulfilment_status)
-                && (rows.order.due_at == row.due_at)
-        });
+        let remembered = recent.get((order.tenant, order.id), order.timeline_length);
+        let holds = convert::progress_row(order) == *row && remembered.is_none_or(|it| *it == *order);
         found(holds, format!("{} says {}", order.id, row.status));
     })
     .await

@@ -4,7 +4,7 @@
 use qm_database::{Database, Result};
 use sea_orm::{ExprTrait as _, QueryFilter as _, QuerySelect as _, sea_query::Expr};
 
-use super::entity::{order, piece};
+use super::entity::{piece, progress};
 
 /// Statuses of orders that are alive. Complete: the others are ends.
 pub const LIVE: [&str; 3] = ["placed", "on_hold", "in_fulfilment"];
@@ -23,12 +23,12 @@ pub async fn live(database: &Database) -> Result<Live> {
     let tx = database.read_system().await?;
     // Literals, not binds: whoever plans the statement must see that it asks for no more than the index holds.
     let orders = tx
-        .find::<order::Entity>()
+        .find::<progress::Entity>()
         .select_only()
-        .column(order::Column::Status)
+        .column(progress::Column::Status)
         .column_as(Expr::cust("count(*)"), "orders")
         .filter(Expr::cust("status IN ('placed', 'on_hold', 'in_fulfilment')"))
-        .group_by(order::Column::Status)
+        .group_by(progress::Column::Status)
         .into_tuple()
         .all(tx.conn())
         .await?;

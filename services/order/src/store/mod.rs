@@ -6,6 +6,7 @@ mod convert;
 mod entity;
 mod gauges;
 mod orders;
+mod recent;
 mod replicas;
 mod summary;
 
@@ -16,8 +17,9 @@ pub use audit::{check_projections, check_units, facts};
 pub use entity::timeline::Model as TimelineRow;
 pub use gauges::{LIVE, Live, live};
 pub use orders::{
-    Filter, Loaded, find_by_number, known_externals, list, load_many, lock_many, next_numbers, overdue, save,
-    timeline,
+    Filter, Loaded, find_by_number, known_externals, list, load_many, lock_many, next_numbers, overdue,
+    read_many, save, timeline,
 };
+pub use recent::Recent;
 pub use replicas::{ItemRow, LocationRow, items_by_sku, locations_by_code, put_items, put_locations};
 pub use summary::summary;

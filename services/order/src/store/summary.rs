@@ -4,7 +4,7 @@ use qm_database::{Database, Result, TenantSet};
 use qm_ids::TenantId;
 use sea_orm::{ColumnTrait as _, ExprTrait as _, QueryFilter as _, QuerySelect as _, sea_query::Expr};
 
-use super::entity::{fulfilment, order, piece};
+use super::entity::{fulfilment, piece, progress};
 
 /// Counts of a tenant.
 #[derive(Debug, Clone, Default)]
@@ -23,11 +23,11 @@ pub struct Summary {
 pub async fn summary(database: &Database, tenant: TenantId) -> Result<Summary> {
     let tx = database.read(&TenantSet::one(tenant)).await?;
     let orders = tx
-        .find::<order::Entity>()
+        .find::<progress::Entity>()
         .select_only()
-        .column(order::Column::Status)
-        .column_as(order::Column::OrderId.count(), "count")
-        .group_by(order::Column::Status)
+        .column(progress::Column::Status)
+        .column_as(progress::Column::OrderId.count(), "count")
+        .group_by(progress::Column::Status)
         .into_tuple()
         .all(tx.conn())
         .await?;

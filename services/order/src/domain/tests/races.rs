@@ -3,8 +3,8 @@
 use qm_refusal::Kind as RefusalKind;
 
 use super::world::{
-    PATIENCE, all, decide, in_fulfilment, items, location, miss, new_order, now, open_units, placed, plan,
-    reject, reservation, reserved, some,
+    PATIENCE, all, decide, in_fulfilment, items, location, miss, new_order, next_due, now, open_units,
+    placed, plan, reject, reservation, reserved, some,
 };
 use crate::domain::status::Status;
 use crate::domain::{
@@ -202,14 +202,14 @@ fn backordered_units_wake_for_at_most_what_arrived() {
 #[test]
 fn what_is_not_answered_is_asked_again_ever_more_rarely() {
     let order = placed(&[1]).order;
-    let mut at = order.next_due().unwrap();
+    let mut at = next_due(&order).unwrap();
     let mut order = order;
     let mut pauses = Vec::new();
     for _ in 0..10 {
         let mut step = crate::domain::Step::new(order.clone(), at, PATIENCE);
         assert_eq!(sweep(&mut step), 1);
         order = step.finish("sweep", "", None, <_>::default()).order;
-        let next = order.next_due().unwrap();
+        let next = next_due(&order).unwrap();
         pauses.push(next - at);
         at = next;
     }

@@ -7,8 +7,9 @@ use qm_ids::{
 use qm_money::{Currency, Minor, UnitPrice};
 
 use crate::domain::{
-    Assignment, Bucket, Customer, Decision, Event, Hold, Item, Kind, Line, LineUnits, NewLine, NewOrder,
-    Order, Reservation, Step, UnitRange, place, record_rejected, record_reserved, record_unfillable,
+    Assignment, AttemptState, Bucket, Customer, Decision, Event, FulfilmentState, Hold, Item, Kind, Line,
+    LineUnits, NewLine, NewOrder, Order, Reservation, Step, UnitRange, place, record_rejected,
+    record_reserved, record_unfillable,
     status::{FulfilmentStatus, Status},
 };
 
@@ -70,6 +71,19 @@ pub(super) fn new_order(quantities: &[i64]) -> NewOrder {
 
 pub(super) fn items(count: usize) -> Vec<Option<Item>> {
     (0..count).map(|index| Some(Item { id: item(index), name: format!("Item {index}") })).collect()
+}
+
+/// When the next question is overdue.
+pub(super) fn next_due(order: &Order) -> Option<DateTime<Utc>> {
+    let attempts = order.attempts.iter().filter_map(|attempt| match attempt.state {
+        AttemptState::Pending { due_at, .. } => Some(due_at),
+        AttemptState::Closed => None,
+    });
+    let fulfilments = order.fulfilments.iter().filter_map(|fulfilment| match fulfilment.state {
+        FulfilmentState::Requested { due_at, .. } | FulfilmentState::Recalling { due_at, .. } => Some(due_at),
+        _ => None,
+    });
+    attempts.chain(fulfilments).min()
 }
 
 pub(super) fn placed(quantities: &[i64]) -> Decision {

@@ -11,7 +11,7 @@ use qm_money::{Currency, Minor, UnitPrice};
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 
-use super::entity::{attempt as attempt_table, fulfilment, hold, line, order, piece, timeline};
+use super::entity::{attempt as attempt_table, fulfilment, hold, line, order, piece, progress, timeline};
 use crate::domain::{
     Address, Bucket, Customer, Entry, Fee, Hold, HoldKind, Kind, Line, Order, Piece, Source,
 };
@@ -35,9 +35,11 @@ pub(super) fn damaged(what: impl std::fmt::Display) -> Error {
     Error::Other(DbErr::Custom(format!("damaged row: {what}")))
 }
 
-/// An order's rows but for its timeline.
+/// An order's rows but for its timeline: of the order and its progress there is one each, or none of anything.
+#[derive(Default)]
 pub(super) struct Rows {
-    pub(super) order: order::Model,
+    pub(super) order: Vec<order::Model>,
+    pub(super) progress: Vec<progress::Model>,
     pub(super) lines: Vec<line::Model>,
     pub(super) pieces: Vec<piece::Model>,
     pub(super) attempts: Vec<attempt_table::Model>,
@@ -46,46 +48,9 @@ pub(super) struct Rows {
 }
 
 pub(super) fn rows(order: &Order) -> Result<Rows, Error> {
-    let json = |error: serde_json::Error| damaged(error);
-    let ship_to = order.ship_to.as_ref().map(stored_address);
-    let fees: Vec<(&str, i64)> = order.fees.iter().map(|fee| (fee.code.as_str(), fee.amount.get())).collect();
     Ok(Rows {
-        order: order::Model {
-            tenant_id: order.tenant,
-            order_id: order.id,
-            number: order.number,
-            revision: order.revision,
-            status: order.status().word().to_owned(),
-            fulfilment_status: order.fulfilment_status().word().to_owned(),
-            channel: order.channel.clone(),
-            external_id: Some(order.external_id.clone()).filter(|id| !id.is_empty()),
-            currency: order.currency.code().to_owned(),
-            customer_reference: order.customer.reference.clone(),
-            customer_name: order.customer.name.clone(),
-            customer_email: order.customer.email.clone(),
-            customer_phone: order.customer.phone.clone(),
-            customer_locale: order.customer.locale.clone(),
-            ship_to: ship_to.map(|address| serde_json::to_string(&address)).transpose().map_err(json)?,
-            pickup_location_id: match order.kind {
-                Kind::Ship => None,
-                Kind::Pickup(location) => Some(location),
-            },
-            service_level: order.service_level.clone(),
-            promise_by: order.promise_by,
-            current_promise: order.current_promise,
-            priority: order.priority,
-            shipping_minor: order.shipping.get(),
-            fees: serde_json::to_string(&fees).map_err(json)?,
-            discount_minor: order.discount.get(),
-            total_minor: order.total.get(),
-            told_allocated: order.told_allocated,
-            told_end: order.told_end,
-            timeline_length: order.timeline_length,
-            due_at: order.next_due(),
-            placed_at: order.placed_at,
-            created_at: order.created_at,
-            updated_at: order.updated_at,
-        },
+        order: vec![order_row(order)?],
+        progress: vec![progress_row(order)],
         lines: order.lines.iter().map(|line| line_row(order, line)).collect(),
         pieces: order.pieces().map(|(line, piece)| piece_row(order, line, piece)).collect(),
         attempts: order.attempts.iter().map(|it| attempt::row(order, it)).collect::<Result<_, _>>()?,
@@ -97,6 +62,55 @@ pub(super) fn rows(order: &Order) -> Result<Rows, Error> {
             .collect::<Result<_, _>>()?,
         holds: order.holds.iter().zip(0..).map(|(it, position)| hold_row(order, it, position)).collect(),
     })
+}
+
+fn order_row(order: &Order) -> Result<order::Model, Error> {
+    let json = |error: serde_json::Error| damaged(error);
+    let ship_to = order.ship_to.as_ref().map(stored_address);
+    let fees: Vec<(&str, i64)> = order.fees.iter().map(|fee| (fee.code.as_str(), fee.amount.get())).collect();
+    Ok(order::Model {
+        tenant_id: order.tenant,
+        order_id: order.id,
+        number: order.number,
+        channel: order.channel.clone(),
+        external_id: Some(order.external_id.clone()).filter(|id| !id.is_empty()),
+        currency: order.currency.code().to_owned(),
+        customer_reference: order.customer.reference.clone(),
+        customer_name: order.customer.name.clone(),
+        customer_email: order.customer.email.clone(),
+        customer_phone: order.customer.phone.clone(),
+        customer_locale: order.customer.locale.clone(),
+        ship_to: ship_to.map(|address| serde_json::to_string(&address)).transpose().map_err(json)?,
+        pickup_location_id: match order.kind {
+            Kind::Ship => None,
+            Kind::Pickup(location) => Some(location),
+        },
+        service_level: order.service_level.clone(),
+        promise_by: order.promise_by,
+        priority: order.priority,
+        shipping_minor: order.shipping.get(),
+        fees: serde_json::to_string(&fees).map_err(json)?,
+        discount_minor: order.discount.get(),
+        total_minor: order.total.get(),
+        placed_at: order.placed_at,
+        created_at: order.created_at,
+    })
+}
+
+pub(super) fn progress_row(order: &Order) -> progress::Model {
+    progress::Model {
+        tenant_id: order.tenant,
+        order_id: order.id,
+        revision: order.revision,
+        timeline_length: order.timeline_length,
+        status: order.status().word().to_owned(),
+        fulfilment_status: order.fulfilment_status().word().to_owned(),
+        current_promise: order.current_promise,
+        told_allocated: order.told_allocated,
+        told_end: order.told_end,
+        placed_at: order.placed_at,
+        updated_at: order.updated_at,
+    }
 }
 
 fn line_row(order: &Order, line: &Line) -> line::Model {
@@ -167,7 +181,9 @@ pub(super) fn timeline_row((tenant_id, order_id): (TenantId, OrderId), entry: &E
 
 /// The order of its rows, which come in any order.
 pub(super) fn order(rows: Rows) -> Result<Order, Error> {
-    let Rows { order, mut lines, pieces, mut attempts, mut fulfilments, mut holds } = rows;
+    let Rows { mut order, mut progress, mut lines, pieces, mut attempts, mut fulfilments, mut holds } = rows;
+    let order = order.pop().ok_or_else(|| damaged("progress without an order"))?;
+    let progress = progress.pop().ok_or_else(|| damaged("an order without progress"))?;
     let currency = Currency::parse(&order.currency).map_err(damaged)?;
     let mut pieces_of: HashMap<LineId, Vec<Piece>> = HashMap::new();
     for row in pieces {
@@ -182,7 +198,7 @@ pub(super) fn order(rows: Rows) -> Result<Order, Error> {
         tenant: order.tenant_id,
         id: order.order_id,
         number: order.number,
-        revision: order.revision,
+        revision: progress.revision,
         channel: order.channel,
         external_id: order.external_id.unwrap_or_default(),
         currency,
@@ -197,7 +213,7 @@ pub(super) fn order(rows: Rows) -> Result<Order, Error> {
         kind: order.pickup_location_id.map_or(Kind::Ship, Kind::Pickup),
         service_level: order.service_level,
         promise_by: order.promise_by,
-        current_promise: order.current_promise,
+        current_promise: progress.current_promise,
         priority: order.priority,
         lines: lines
             .into_iter()
@@ -213,12 +229,12 @@ pub(super) fn order(rows: Rows) -> Result<Order, Error> {
         holds: holds.into_iter().map(hold).collect::<Result<_, _>>()?,
         attempts: attempts.iter().map(attempt::attempt).collect::<Result<_, _>>()?,
         fulfilments: fulfilments.into_iter().map(work::fulfilment).collect::<Result<_, _>>()?,
-        told_allocated: order.told_allocated,
-        told_end: order.told_end,
+        told_allocated: progress.told_allocated,
+        told_end: progress.told_end,
         placed_at: order.placed_at,
         created_at: order.created_at,
-        updated_at: order.updated_at,
-        timeline_length: order.timeline_length,
+        updated_at: progress.updated_at,
+        timeline_length: progress.timeline_length,
     })
 }
 

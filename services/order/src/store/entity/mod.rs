@@ -10,4 +10,5 @@ pub mod location;
 pub mod order;
 pub mod order_number;
 pub mod piece;
+pub mod progress;
 pub mod timeline;

@@ -1,4 +1,4 @@
-//! Orders.
+//! Orders as they were placed; what changes with their steps stands in [`progress`](super::progress).
 
 use chrono::{DateTime, NaiveDate, Utc};
 use qm_database::TenantEntity;
@@ -13,11 +13,6 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub order_id: OrderId,
     pub number: i64,
-    pub revision: i64,
-    /// Projection of `Order::status`, for filtering.
-    pub status: String,
-    /// Projection of `Order::fulfilment_status`, for filtering.
-    pub fulfilment_status: String,
     pub channel: String,
     pub external_id: Option<String>,
     pub currency: String,
@@ -32,25 +27,25 @@ pub struct Model {
     pub pickup_location_id: Option<LocationId>,
     pub service_level: String,
     pub promise_by: Option<NaiveDate>,
-    pub current_promise: Option<NaiveDate>,
     pub priority: i32,
     pub shipping_minor: i64,
     /// A JSON array of [code, minor units] pairs.
     pub fees: String,
     pub discount_minor: i64,
     pub total_minor: i64,
-    pub told_allocated: bool,
-    pub told_end: bool,
-    pub timeline_length: i64,
-    /// When the next unanswered question is overdue.
-    pub due_at: Option<DateTime<Utc>>,
     pub placed_at: DateTime<Utc>,
     pub created_at: DateTime<Utc>,
-    pub updated_at: DateTime<Utc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+pub enum Relation {
+    #[sea_orm(
+        belongs_to = "super::progress::Entity",
+        from = "(Column::TenantId, Column::OrderId)",
+        to = "(super::progress::Column::TenantId, super::progress::Column::OrderId)"
+    )]
+    Progress,
+}
 
 impl ActiveModelBehavior for ActiveModel {}
 
