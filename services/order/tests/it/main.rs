@@ -7,6 +7,7 @@ mod life;
 mod metrics;
 mod placing;
 mod repeats;
+mod replicas;
 mod reports;
 mod texts;
 mod wakes;

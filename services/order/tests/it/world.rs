@@ -47,6 +47,10 @@ pub(crate) struct World {
     pub(crate) other_tenant: TenantId,
     pub(crate) item: ItemId,
     pub(crate) location: LocationId,
+    /// The service's database, past its transactions' scopes.
+    pub(crate) database: Database,
+    deps: Deps,
+    config: String,
     heard: Box<dyn Subscription>,
     backlog: Vec<Envelope>,
     shutdown: CancellationToken,
@@ -99,27 +103,20 @@ impl World {
         let text = format!(
             "[database]\nurl = {database_url:?}\n[bus]\nurl = {bus_url:?}\nstream_max_bytes = {STREAM_BYTES}\n[grpc]\nlisten = \"\"\n[admin]\nlisten = \"\"\n"
         );
-        let config: <OrderService as ServiceDefinition>::Config =
-            Loader::new("order", OrderService::DEFAULTS)
-                .unwrap()
-                .toml("the test", &text)
-                .unwrap()
-                .load()
-                .unwrap();
         let metrics = Metrics::new("order");
-        let host = Host::bind(&config.host(), metrics.clone()).unwrap();
+        let host = Host::bind(&parse(&text).host(), metrics.clone()).unwrap();
         // Inventory is not there: only what its events told is known.
         let (inventory, _) = GrpcChannel::late("inventory");
         let deps = Deps {
             clock: shared,
             ids: ids.clone(),
             entropy,
-            database,
+            database: database.clone(),
             bus: bus.clone(),
             peers: Peers::new().with("inventory", inventory),
             metrics: metrics.clone(),
         };
-        let assembly = OrderService::build(config, deps).await.unwrap();
+        let assembly = OrderService::build(parse(&text), deps.clone()).await.unwrap();
         let channel =
             GrpcChannel::in_process("order", ServedRoutes::new(assembly.routes(), metrics.clone(), 1_024));
         let shutdown = CancellationToken::new();
@@ -148,6 +145,9 @@ impl World {
             ids,
             clock,
             metrics,
+            database,
+            deps,
+            config: text,
             heard,
             backlog: Vec::new(),
             shutdown,
@@ -166,6 +166,15 @@ impl World {
         }
         world.wait_for_item().await;
         world
+    }
+
+    /// Another process of the service beside the first, which only answers calls.
+    pub(crate) async fn replica(&self) -> OrderServiceClient<GrpcChannel> {
+        let metrics = Metrics::new("order");
+        let deps = Deps { metrics: metrics.clone(), ..self.deps.clone() };
+        let assembly = OrderService::build(parse(&self.config), deps).await.unwrap();
+        let routes = ServedRoutes::new(assembly.routes(), metrics, 1_024);
+        OrderServiceClient::new(GrpcChannel::in_process("order", routes))
     }
 
     /// Publishes an event as another service would.
@@ -378,6 +387,11 @@ impl World {
         self.shutdown.cancel();
         self.running.take().unwrap().await.unwrap().unwrap();
     }
+}
+
+fn parse(config: &str) -> <OrderService as ServiceDefinition>::Config {
+    let loader = Loader::new("order", OrderService::DEFAULTS).unwrap();
+    loader.toml("the test", config).unwrap().load().unwrap()
 }
 
 async fn new_database(server: &str, ids: &IdGenerator) -> String {
