@@ -31,10 +31,10 @@ impl<E: TenantEntity<Model: PartialEq>> Changes<E> {
         }
     }
 
-    /// Writes them. What was found before must be locked, and what was not must not exist: that is
-    /// [`Error::Duplicate`](crate::Error::Duplicate).
+    /// Writes them. What was found before must be locked; what was not may only be written by another transaction, and that
+    /// is [`Error::Conflict`](crate::Error::Conflict).
     pub async fn write(self, tx: &Tx) -> Result<()> {
-        tx.insert_many::<E>(self.new).await?;
+        tx.insert_first_many::<E>(self.new).await?;
         tx.upsert_many::<E>(self.changed).await
     }
 }

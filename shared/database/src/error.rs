@@ -1,5 +1,7 @@
 //! What can go wrong with a database, sorted by what the caller can do about it.
 
+use std::collections::HashSet;
+
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
 /// A commit was sent and its answer was lost: the change may or may not stand. Re-read by key before answering anyone.
@@ -61,6 +63,21 @@ impl From<DbErr> for Error {
     }
 }
 
+/// What stands for a row that another transaction has inserted meanwhile, which is no fault of anybody's.
+pub(crate) const LOST_RACE: DbErr = DbErr::RecordNotInserted;
+
+/// Whether a row was refused since its key exists in one of these tables.
+pub(crate) fn is_lost_race(error: &DbErr, races: &HashSet<String>) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) = error
+    else {
+        return false;
+    };
+    let is_duplicate = matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)));
+    // SQLite does not say which table it was.
+    let table = source.as_database_error().and_then(|error| error.table());
+    is_duplicate && table.map_or(!races.is_empty(), |table| races.contains(table))
+}
+
 enum Kind {
     Conflict,
     Unavailable,
@@ -71,6 +88,7 @@ fn kind(error: &DbErr) -> Kind {
     let runtime = match error {
         DbErr::ConnectionAcquire(_) => return Kind::Unavailable,
         DbErr::Conn(_) => return Kind::Unavailable,
+        DbErr::RecordNotInserted => return Kind::Conflict,
         DbErr::Exec(runtime) | DbErr::Query(runtime) => runtime,
         _ => return Kind::Other,
     };

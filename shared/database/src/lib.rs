@@ -4,6 +4,7 @@ mod arrays;
 mod batcher;
 mod changes;
 mod connect;
+mod deferred;
 mod error;
 mod faults;
 mod keys;

@@ -14,6 +14,11 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
+use crate::{
+    deferred::{self, Deferred},
+    error::{LOST_RACE, is_lost_race},
+};
+
 /// Where one connection has fallen silent, others are suspected for so long.
 const SUSPICION: Duration = Duration::from_secs(60);
 /// How long a suspected connection may take to show that it is alive.
@@ -63,17 +68,39 @@ pub(crate) struct Bounded {
     inner: DatabaseTransaction,
     silence: Silence,
     patience: Duration,
+    /// Done before anything else is.
+    deferred: Mutex<Vec<Deferred>>,
 }
 
 impl Bounded {
     pub(crate) fn new(inner: DatabaseTransaction, silence: Silence, patience: Duration) -> Self {
-        Self { inner, silence, patience }
+        Self { inner, silence, patience, deferred: Mutex::default() }
     }
 
     pub(crate) fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
+    /// Leaves a write until the transaction goes on to something else.
+    pub(crate) fn defer(&self, write: Deferred) {
+        self.deferred.lock().unwrap_or_else(PoisonError::into_inner).push(write);
+    }
+
+    /// Does the writes that wait.
+    pub(crate) async fn flush(&self) -> Result<(), DbErr> {
+        let deferred = std::mem::take(&mut *self.deferred.lock().unwrap_or_else(PoisonError::into_inner));
+        if deferred.is_empty() {
+            return Ok(());
+        }
+        let races = deferred::races(&deferred);
+        for statement in deferred::statements(deferred) {
+            let written = self.silence.listen(self.patience, self.inner.execute_raw(statement)).await;
+            written.map_err(|error| if is_lost_race(&error, &races) { LOST_RACE } else { error })?;
+        }
+        Ok(())
+    }
+
+    /// Nothing may wait to be written any more.
     pub(crate) async fn commit(self) -> Result<(), DbErr> {
         self.silence.listen(self.patience, self.inner.commit()).await
     }
@@ -90,18 +117,22 @@ impl ConnectionTrait for Bounded {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.flush().await?;
         self.silence.listen(self.patience, self.inner.execute_raw(statement)).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.flush().await?;
         self.silence.listen(self.patience, self.inner.execute_unprepared(sql)).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.flush().await?;
         self.silence.listen(self.patience, self.inner.query_one_raw(statement)).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.flush().await?;
         self.silence.listen(self.patience, self.inner.query_all_raw(statement)).await
     }
 }

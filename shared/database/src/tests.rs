@@ -185,6 +185,57 @@ async fn a_transaction_sees_and_writes_nothing_of_other_tenants() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_waits_is_done_before_anything_else_and_by_the_commit() {
+    for world in worlds().await {
+        let ours = TenantSet::one(world.ours);
+        let tx = world.database.begin(&ours).await.unwrap();
+        tx.insert_many::<Things>(things(world.ours, 0..2)).await.unwrap();
+        let doubled = things(world.ours, 0..1).into_iter().map(|thing| Thing { amount: 2, ..thing });
+        tx.upsert_many::<Things>(doubled.collect()).await.unwrap();
+        let mut amounts: Vec<i64> =
+            tx.find::<Things>().all(tx.conn()).await.unwrap().iter().map(|thing| thing.amount).collect();
+        amounts.sort_unstable();
+        assert_eq!(amounts, [1, 2]);
+        tx.insert_many::<Things>(things(world.ours, 2..3)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(world.count(&ours).await, 3);
+
+        let tx = world.database.begin(&ours).await.unwrap();
+        tx.insert_many::<Things>(things(world.ours, 3..4)).await.unwrap();
+        drop(tx);
+        assert_eq!(world.count(&ours).await, 3, "what waits when a transaction is dropped is not written");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_refused_is_told_by_what_comes_next() {
+    for world in worlds().await {
+        let ours = TenantSet::one(world.ours);
+        world.store(things(world.ours, 0..1)).await;
+        let begin = async || world.database.begin(&ours).await.unwrap();
+        let twice = || things(world.ours, 0..1);
+
+        let tx = begin().await;
+        tx.insert_many::<Things>(twice()).await.unwrap();
+        assert!(matches!(tx.flush().await, Err(Error::Duplicate(_))));
+        drop(tx);
+        let tx = begin().await;
+        tx.insert_many::<Things>(twice()).await.unwrap();
+        assert!(matches!(tx.commit().await, Err(Error::Duplicate(_))));
+        let tx = begin().await;
+        tx.insert_many::<Things>(twice()).await.unwrap();
+        let key = (world.ours, Uuid::from_u128(0));
+        assert!(matches!(tx.find_keys::<Things>(&[key]).await, Err(Error::Duplicate(_))));
+        drop(tx);
+
+        let tx = begin().await;
+        tx.insert_first_many::<Things>(twice()).await.unwrap();
+        assert!(matches!(tx.commit().await, Err(Error::Conflict(_))), "whoever is second starts over");
+        assert_eq!(world.count(&ours).await, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_read_sees_one_moment_and_cannot_write() {
     for world in worlds().await {
         let ours = TenantSet::one(world.ours);
@@ -193,7 +244,8 @@ async fn a_read_sees_one_moment_and_cannot_write() {
         assert_eq!(tx.find::<Things>().all(tx.conn()).await.unwrap().len(), 1);
         world.store(things(world.ours, 1..3)).await;
         assert_eq!(tx.find::<Things>().all(tx.conn()).await.unwrap().len(), 1, "what came since is not seen");
-        assert!(tx.insert_many::<Things>(things(world.ours, 5..6)).await.is_err());
+        tx.insert_many::<Things>(things(world.ours, 5..6)).await.unwrap();
+        assert!(tx.flush().await.is_err());
         drop(tx);
         assert_eq!(world.count(&ours).await, 3);
     }

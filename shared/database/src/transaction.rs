@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     CommitUnknown, Error, Result, SharedFaults, TenantEntity,
+    deferred::Deferred,
     keys::{self, TUPLES_PER_STATEMENT, pair},
     scope::Scope,
     silence::Bounded,
@@ -185,8 +186,19 @@ impl Tx {
         self.hooks.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(hook));
     }
 
+    /// Does the writes that wait. For whoever must know now whether a row was refused: else it is the next statement, or
+    /// the commit, that fails.
+    pub async fn flush(&self) -> Result<()> {
+        Ok(self.inner.flush().await?)
+    }
+
+    pub(crate) fn defer(&self, write: Deferred) {
+        self.inner.defer(write);
+    }
+
     /// Makes the change stand, then runs what waited for it.
     pub async fn commit(self) -> Result<()> {
+        self.flush().await?;
         if let Some(fault) = self.faults.as_ref().and_then(|faults| faults.at_commit()) {
             if fault.stands() {
                 self.inner.commit().await?;

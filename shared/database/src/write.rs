@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::{
     Error, Result, TenantEntity, Tx,
     arrays::{array, is_null, type_name},
+    deferred::Deferred,
     keys::{self, TUPLES_PER_STATEMENT, pair},
 };
 
@@ -39,9 +40,16 @@ enum Existing<C> {
 }
 
 impl Tx {
-    /// Inserts rows. A row whose key exists is an error, [`Error::Duplicate`].
+    /// Inserts rows, at the latest when the transaction commits. A row whose key exists is an error, [`Error::Duplicate`],
+    /// of what comes next: [`Tx::flush`], another statement or the commit.
     pub async fn insert_many<E: TenantEntity>(&self, rows: Vec<E::Model>) -> Result<()> {
-        self.write::<E>(&rows, Existing::Refuse).await.map(|_| ())
+        self.write_later::<E>(&rows, Existing::Refuse, false)
+    }
+
+    /// The same for rows whose keys another transaction may be inserting, too: of two the later one fails with
+    /// [`Error::Conflict`] and, tried again, finds what the other one wrote.
+    pub async fn insert_first_many<E: TenantEntity>(&self, rows: Vec<E::Model>) -> Result<()> {
+        self.write_later::<E>(&rows, Existing::Refuse, true)
     }
 
     /// Inserts the rows whose key does not exist yet and says how many those were.
@@ -61,12 +69,12 @@ impl Tx {
         Ok(inserted)
     }
 
-    /// Inserts rows and replaces those whose key exists, by all their columns.
+    /// Inserts rows and replaces those whose key exists, by all their columns, at the latest when the transaction commits.
     ///
     /// Give absolute values decided under lock, never deltas: a CHECK judges the proposed row before the conflict is
     /// seen. A key must not stand twice in `rows`.
     pub async fn upsert_many<E: TenantEntity>(&self, rows: Vec<E::Model>) -> Result<()> {
-        self.write::<E>(&rows, Existing::Replace).await.map(|_| ())
+        self.write_later::<E>(&rows, Existing::Replace, false)
     }
 
     /// Inserts rows; where the key exists, adds their `column` to what is there, which needs no lock before. The other
@@ -98,6 +106,19 @@ impl Tx {
             deleted += self.conn().execute_raw(delete).await?.rows_affected();
         }
         Ok(deleted)
+    }
+
+    fn write_later<E: TenantEntity>(
+        &self,
+        rows: &[E::Model],
+        existing: Existing<E::Column>,
+        is_race: bool,
+    ) -> Result<()> {
+        for chunk in self.chunks::<E>(rows)? {
+            let statement = insert::<E>(self.backend(), chunk, existing, None)?;
+            self.defer(Deferred { table: E::default().table_name().to_owned(), statement, is_race });
+        }
+        Ok(())
     }
 
     async fn write<E: TenantEntity>(&self, rows: &[E::Model], existing: Existing<E::Column>) -> Result<u64> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use qm_database::{Error, Result, Tx};
+use qm_database::{Result, Tx};
 
 use crate::{OnceKey, record};
 
@@ -35,7 +35,7 @@ pub async fn look_up(tx: &Tx, keys: &[OnceKey]) -> Result<Vec<Seen>> {
     Ok(seen.collect())
 }
 
-/// Records answers. Fails as a retryable conflict when one of the keys was stored by another transaction meanwhile.
+/// Records answers. The transaction fails as a retryable conflict when one of the keys was stored by another meanwhile.
 pub async fn store(tx: &Tx, answers: Vec<(OnceKey, Vec<u8>)>, now: DateTime<Utc>) -> Result<()> {
     let rows = answers
         .into_iter()
@@ -49,8 +49,5 @@ pub async fn store(tx: &Tx, answers: Vec<(OnceKey, Vec<u8>)>, now: DateTime<Utc>
             created_at: now,
         })
         .collect();
-    match tx.insert_many::<record::Entity>(rows).await {
-        Err(Error::Duplicate(source)) => Err(Error::Conflict(source)),
-        other => other,
-    }
+    tx.insert_first_many::<record::Entity>(rows).await
 }

@@ -18,7 +18,8 @@ pub async fn insert_tenant(tx: &Tx, tenant: &Tenant) -> Result<()> {
         name: tenant.name.clone(),
         created_at: tenant.created_at,
     };
-    tx.insert_many::<tenant::Entity>(vec![row]).await
+    tx.insert_many::<tenant::Entity>(vec![row]).await?;
+    tx.flush().await
 }
 
 /// All tenants by slug, page by page.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use qm_database::{Database, Error, Result, TenantEntity, Tx, keys};
+use qm_database::{Database, Result, TenantEntity, Tx, keys};
 use qm_ids::{HoldId, ItemId, TenantId, Uuid};
 use sea_orm::{
     ColumnTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
@@ -195,11 +195,8 @@ pub async fn save(tx: &Tx, book: &Book) -> Result<()> {
     let reservations = |keys: &BTreeSet<ReservationKey>| {
         keys.iter().filter_map(|key| book.reservations().get(key)).map(convert::reservation_row).collect()
     };
-    match tx.insert_many::<reservation::Entity>(reservations(&written.new_reservations)).await {
-        // The same plan, or its release, was handled by another transaction meanwhile: the next try finds it.
-        Err(Error::Duplicate(source)) => return Err(Error::Conflict(source)),
-        inserted => inserted?,
-    }
+    // The same plan, or its release, may be handled by another transaction at this time.
+    tx.insert_first_many::<reservation::Entity>(reservations(&written.new_reservations)).await?;
     tx.upsert_many::<reservation::Entity>(reservations(&written.reservations)).await?;
     // A reservation and its legs are written at once.
     let is_new =

@@ -33,7 +33,8 @@ pub async fn items_by_id(
 
 /// Writes new and changed items.
 pub async fn save_items(tx: &Tx, rows: Vec<item::Model>) -> Result<()> {
-    duplicate_is_conflict(tx.upsert_many::<item::Entity>(rows).await)
+    tx.upsert_many::<item::Entity>(rows).await?;
+    duplicate_is_conflict(tx.flush().await)
 }
 
 /// Locations by code.
@@ -70,7 +71,8 @@ pub async fn locations_by_id(
 
 /// Writes new and changed locations.
 pub async fn save_locations(tx: &Tx, rows: Vec<location::Model>) -> Result<()> {
-    duplicate_is_conflict(tx.upsert_many::<location::Entity>(rows).await)
+    tx.upsert_many::<location::Entity>(rows).await?;
+    duplicate_is_conflict(tx.flush().await)
 }
 
 /// Another transaction made the same sku or code meanwhile: the next try finds it.

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use qm_database::{Error, Tx};
+use qm_database::Tx;
 use qm_idempotency::{OnceKey, Seen};
 use qm_ids::{OrderId, TenantId, Uuid};
 use qm_refusal::Refusal;
@@ -103,11 +103,7 @@ pub async fn place(
         ids[index] = Some(key);
         answers.extend(placement.once.clone().map(|once| (once, id.as_uuid().as_bytes().to_vec())));
     }
-    match store::save(tx, &context.recent, &Loaded::default(), after.clone(), &entries).await {
-        // Another transaction placed the same order of a channel meanwhile: the next try finds it.
-        Err(Error::Duplicate(source)) => return Err(Error::Conflict(source).into()),
-        saved => saved?,
-    }
+    store::save(tx, &context.recent, &Loaded::default(), after.clone(), &entries).await?;
     context.outbox.append(tx, messages).await?;
     qm_idempotency::store(tx, answers, now).await?;
     answer(tx, placements, plans, ids, after).await

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use qm_database::{Error, Result, Tx, keys};
+use qm_database::{Result, Tx, keys};
 use qm_ids::{PlanId, TenantId};
 
 use super::{
@@ -74,10 +74,7 @@ pub async fn save(tx: &Tx, before: &BTreeMap<Key, Plan>, after: &BTreeMap<Key, P
         }
         claims.extend(claim_rows.into_iter().filter(|row| !known.contains(row)));
     }
-    match tx.insert_many::<plan::Entity>(new).await {
-        Err(Error::Duplicate(source)) => return Err(Error::Conflict(source)),
-        inserted => inserted?,
-    }
+    tx.insert_first_many::<plan::Entity>(new).await?;
     tx.upsert_many::<plan::Entity>(changed).await?;
     tx.upsert_many::<capacity_claim::Entity>(claims).await?;
     capacity::count(tx, days).await

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use qm_database::{Error, Result, Tx};
+use qm_database::{Result, Tx};
 use qm_ids::TenantId;
 use serde::{Deserialize, Serialize};
 
@@ -55,10 +55,7 @@ pub async fn put_tariff(tx: &Tx, tenant: TenantId, bands: &[Band], now: DateTime
     let bands = serde_json::to_string(bands).map_err(|error| malformed(error.to_string()))?;
     let row = Model { tenant_id: tenant, version, bands, updated_at: now };
     if known.is_empty() {
-        match tx.insert_many::<Entity>(vec![row]).await {
-            Err(Error::Duplicate(source)) => return Err(Error::Conflict(source)),
-            inserted => inserted?,
-        }
+        tx.insert_first_many::<Entity>(vec![row]).await?;
     } else {
         tx.upsert_many::<Entity>(vec![row]).await?;
     }

@@ -1,6 +1,6 @@
 //! Order asks for work.
 
-use qm_database::{Error, Tx};
+use qm_database::Tx;
 use qm_runtime::CommandError;
 
 use super::{Cause, Context, batch::Batch};
@@ -56,8 +56,5 @@ pub async fn request(context: &Context, tx: &Tx, asks: &[Ask]) -> Result<(), Com
 
 /// Keeps the first word about fulfilments; the loser of a race starts over and then finds the winner's.
 pub(super) async fn put_arrivals(tx: &Tx, rows: Vec<ArrivalRow>) -> Result<(), CommandError> {
-    match store::put_arrivals(tx, rows).await {
-        Err(Error::Duplicate(source)) => Err(Error::Conflict(source).into()),
-        put => Ok(put?),
-    }
+    Ok(store::put_arrivals(tx, rows).await?)
 }

@@ -143,7 +143,7 @@ pub async fn arrivals(tx: &Tx, wanted: &[Key]) -> Result<HashMap<Key, bool>> {
 
 /// Keeps the first word about fulfilments. Fails with a duplicate when another transaction brought one meanwhile.
 pub async fn put_arrivals(tx: &Tx, rows: Vec<arrival::Model>) -> Result<()> {
-    tx.insert_many::<arrival::Entity>(rows).await
+    tx.insert_first_many::<arrival::Entity>(rows).await
 }
 
 /// Whose tracking numbers of a carrier are: the one question about all tenants that a request leads to, since a carrier's
