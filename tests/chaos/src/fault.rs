@@ -18,6 +18,8 @@ use crate::{
 
 /// What is broken, what is expected, and why.
 ///
+/// Services, NATS and Redis are killed three times in a row, each time at some moment of their work.
+///
 /// Expected of all: no order that was answered with 201 is lost or doubled, nothing is sold or sent twice, and everything
 /// comes to rest by itself. Orders may be answered late, or told to come again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -185,17 +187,17 @@ impl Fault {
     /// Breaks something, and returns when its cause has ended.
     pub async fn inflict(self, system: &System, plan: &Plan) -> Result<Inflicted, BuildError> {
         match self {
-            Self::KillOrder => processes::kill(system, "order"),
-            Self::KillInventory => processes::kill(system, "inventory"),
-            Self::KillRouting => processes::kill(system, "routing"),
-            Self::KillShipping => processes::kill(system, "shipping"),
-            Self::KillNotification => processes::kill(system, "notification"),
-            Self::KillGateway => processes::kill(system, "gateway"),
+            Self::KillOrder => processes::kill(system, "order").await,
+            Self::KillInventory => processes::kill(system, "inventory").await,
+            Self::KillRouting => processes::kill(system, "routing").await,
+            Self::KillShipping => processes::kill(system, "shipping").await,
+            Self::KillNotification => processes::kill(system, "notification").await,
+            Self::KillGateway => processes::kill(system, "gateway").await,
             Self::KillPostgres => processes::kill_postgres(system).await,
             Self::KillPostgresSession => postgres::kill_session(system).await,
-            Self::KillNats => processes::kill(system, "nats"),
-            Self::KillRedis => processes::kill(system, "redis"),
-            Self::KillOneProcess => processes::kill(system, "quartermaster"),
+            Self::KillNats => processes::kill(system, "nats").await,
+            Self::KillRedis => processes::kill(system, "redis").await,
+            Self::KillOneProcess => processes::kill(system, "quartermaster").await,
             Self::FreezeOrder => processes::freeze(system, "order", plan.lasting).await,
             Self::FreezeInventory => processes::freeze(system, "inventory", plan.lasting).await,
             Self::FreezeRouting => processes::freeze(system, "routing", plan.lasting).await,
