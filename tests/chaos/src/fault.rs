@@ -119,7 +119,7 @@ pub enum Fault {
     ClockOfOrder,
     /// Inventory's clock goes ahead an hour and back two.
     ClockOfInventory,
-    /// Shipping's clock goes ahead an hour and back two.
+    /// Shipping's clock goes ahead 20 seconds and back 40: what a simulated carrier planned meanwhile comes when its time has come.
     ClockOfShipping,
     /// In a cluster of three NATS servers that sync always, the one that leads order's stream is killed.
     KillNatsLeader,
@@ -213,9 +213,9 @@ impl Fault {
             Self::NoConnections => postgres::take_connections(system, plan.lasting).await,
             Self::TwoOfEach => replicas::two_of_each(system, plan.lasting).await,
             Self::RollingRestart => replicas::roll(system).await,
-            Self::ClockOfOrder => clock::jump(system, "order", plan.lasting).await,
-            Self::ClockOfInventory => clock::jump(system, "inventory", plan.lasting).await,
-            Self::ClockOfShipping => clock::jump(system, "shipping", plan.lasting).await,
+            Self::ClockOfOrder => clock::jump(system, "order", clock::HOUR, plan.lasting).await,
+            Self::ClockOfInventory => clock::jump(system, "inventory", clock::HOUR, plan.lasting).await,
+            Self::ClockOfShipping => clock::jump(system, "shipping", clock::MOMENT, plan.lasting).await,
             Self::KillNatsLeader => streams::kill_leader(system).await,
             Self::FullDiskPostgres => disks::fill(system, "postgres", plan.lasting).await,
             Self::FullDiskNats => disks::fill(system, "nats", plan.lasting).await,
