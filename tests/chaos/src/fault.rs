@@ -18,6 +18,8 @@ use crate::{
 
 /// What is broken, what is expected, and why.
 ///
+/// Services, NATS and Redis are killed three times in a row, each time at some moment of their work.
+///
 /// Expected of all: no order that was answered with 201 is lost or doubled, nothing is sold or sent twice, and everything
 /// comes to rest by itself. Orders may be answered late, or told to come again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -117,7 +119,7 @@ pub enum Fault {
     ClockOfOrder,
     /// Inventory's clock goes ahead an hour and back two.
     ClockOfInventory,
-    /// Shipping's clock goes ahead an hour and back two.
+    /// Shipping's clock goes ahead 20 seconds and back 40: what a simulated carrier planned meanwhile comes when its time has come.
     ClockOfShipping,
     /// In a cluster of three NATS servers that sync always, the one that leads order's stream is killed.
     KillNatsLeader,
@@ -185,17 +187,17 @@ impl Fault {
     /// Breaks something, and returns when its cause has ended.
     pub async fn inflict(self, system: &System, plan: &Plan) -> Result<Inflicted, BuildError> {
         match self {
-            Self::KillOrder => processes::kill(system, "order"),
-            Self::KillInventory => processes::kill(system, "inventory"),
-            Self::KillRouting => processes::kill(system, "routing"),
-            Self::KillShipping => processes::kill(system, "shipping"),
-            Self::KillNotification => processes::kill(system, "notification"),
-            Self::KillGateway => processes::kill(system, "gateway"),
+            Self::KillOrder => processes::kill(system, "order").await,
+            Self::KillInventory => processes::kill(system, "inventory").await,
+            Self::KillRouting => processes::kill(system, "routing").await,
+            Self::KillShipping => processes::kill(system, "shipping").await,
+            Self::KillNotification => processes::kill(system, "notification").await,
+            Self::KillGateway => processes::kill(system, "gateway").await,
             Self::KillPostgres => processes::kill_postgres(system).await,
             Self::KillPostgresSession => postgres::kill_session(system).await,
-            Self::KillNats => processes::kill(system, "nats"),
-            Self::KillRedis => processes::kill(system, "redis"),
-            Self::KillOneProcess => processes::kill(system, "quartermaster"),
+            Self::KillNats => processes::kill(system, "nats").await,
+            Self::KillRedis => processes::kill(system, "redis").await,
+            Self::KillOneProcess => processes::kill(system, "quartermaster").await,
             Self::FreezeOrder => processes::freeze(system, "order", plan.lasting).await,
             Self::FreezeInventory => processes::freeze(system, "inventory", plan.lasting).await,
             Self::FreezeRouting => processes::freeze(system, "routing", plan.lasting).await,
@@ -211,9 +213,9 @@ impl Fault {
             Self::NoConnections => postgres::take_connections(system, plan.lasting).await,
             Self::TwoOfEach => replicas::two_of_each(system, plan.lasting).await,
             Self::RollingRestart => replicas::roll(system).await,
-            Self::ClockOfOrder => clock::jump(system, "order", plan.lasting).await,
-            Self::ClockOfInventory => clock::jump(system, "inventory", plan.lasting).await,
-            Self::ClockOfShipping => clock::jump(system, "shipping", plan.lasting).await,
+            Self::ClockOfOrder => clock::jump(system, "order", clock::HOUR, plan.lasting).await,
+            Self::ClockOfInventory => clock::jump(system, "inventory", clock::HOUR, plan.lasting).await,
+            Self::ClockOfShipping => clock::jump(system, "shipping", clock::MOMENT, plan.lasting).await,
             Self::KillNatsLeader => streams::kill_leader(system).await,
             Self::FullDiskPostgres => disks::fill(system, "postgres", plan.lasting).await,
             Self::FullDiskNats => disks::fill(system, "nats", plan.lasting).await,

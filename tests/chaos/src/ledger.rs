@@ -7,7 +7,7 @@ use std::{
 };
 
 /// An order is served when it is answered with 201 at the first try, and no later than this.
-const PROMPTLY: Duration = Duration::from_secs(2);
+pub const PROMPTLY: Duration = Duration::from_secs(2);
 
 /// Everything asked in one run.
 #[derive(Debug, Default)]
@@ -33,9 +33,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether it was served as if nothing were wrong.
-    pub fn is_served_promptly(&self) -> bool {
-        self.failures.is_empty() && self.placed_at.is_some_and(|at| at - self.due <= PROMPTLY)
+    /// Whether it was not served as if nothing were wrong. Of one that is not answered yet nobody knows for a while.
+    pub fn is_disturbed(&self) -> bool {
+        match self.placed_at {
+            Some(at) => !self.failures.is_empty() || at - self.due > PROMPTLY,
+            None => !self.failures.is_empty() || self.refused.is_some() || self.due.elapsed() > PROMPTLY,
+        }
     }
 }
 

@@ -116,12 +116,16 @@ async fn inflict(args: Args) -> Result<bool, BuildError> {
     };
     // One system after another; within one, faults keep their order.
     faults.sort_by_key(|fault| fault.world());
-    std::fs::create_dir_all(&args.out)?;
+    let logs = args.out.join("logs");
+    if logs.exists() {
+        std::fs::remove_dir_all(&logs)?;
+    }
+    std::fs::create_dir_all(&logs)?;
     let materials = Materials {
         bin: args.bin.canonicalize()?,
         installed: Installed::from_environment()?,
         folder: args.folder.canonicalize()?,
-        logs: args.out.canonicalize()?.join("logs"),
+        logs: logs.canonicalize()?,
     };
     let dataset = Arc::new(Dataset::sample()?);
     let bodies = Arc::new(Bodies::read(&dataset)?);
@@ -149,10 +153,17 @@ async fn inflict(args: Args) -> Result<bool, BuildError> {
             }
             continue;
         }
-        let system = System::start(world, &materials, &dataset, &bodies).await?;
+        let mut left = None;
         for fault in faults {
-            let outcome = Box::pin(run::run_one(&system, &dataset, &bodies, *fault, &plan)).await?;
+            let system = match left.take() {
+                Some(system) => system,
+                None => System::start(world, &materials, &dataset, &bodies).await?,
+            };
+            let outcome = Box::pin(run::run_one(&system, &dataset, &bodies, *fault, &plan)).await;
+            let outcome = outcome.unwrap_or_else(|error| Outcome::broken_off(&fault.name(), &error));
             println!("{outcome}");
+            // What one fault left broken must not be blamed on the next.
+            left = outcome.is_good().then_some(system);
             report.outcomes.push(outcome);
         }
     }

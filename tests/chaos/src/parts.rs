@@ -98,12 +98,13 @@ impl Postgres {
         format!("postgres://quartermaster:{}@{address}/{database}", self.password)
     }
 
-    /// Runs a statement and gives what it answers.
-    pub fn sql(&self, database: &str, statement: &str) -> Result<String, BuildError> {
+    /// Runs a statement and gives what it answers. The links need this thread, so the answer is not waited for on it.
+    pub async fn sql(&self, database: &str, statement: &str) -> Result<String, BuildError> {
         let url = self.url(self.address, database);
         let mut psql = Command::new("timeout");
         psql.arg("10").arg(&self.psql).args([&url, "-v", "ON_ERROR_STOP=1", "-AtXqc", statement]);
-        Ok(run(psql.env("PGCONNECT_TIMEOUT", "5"))?)
+        psql.env("PGCONNECT_TIMEOUT", "5");
+        Ok(tokio::task::spawn_blocking(move || run(&mut psql)).await??)
     }
 
     /// Connections that it takes.

@@ -37,6 +37,9 @@ impl fmt::Display for Outcome {
         if let Some(why) = &self.skipped {
             return write!(f, "{:<26}  skipped: {why}", self.fault);
         }
+        if let Some(why) = &self.broken_off {
+            return write!(f, "{:<26}  FAILED: {why}", self.fault);
+        }
         let seconds = |it: Option<f64>| it.map_or("never".to_owned(), |it| format!("{it:.1}"));
         let proof = &self.proof;
         write!(

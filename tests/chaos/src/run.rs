@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::ValueEnum as _;
-use qm_runtime::BuildError;
+use qm_runtime::{BuildError, with_causes};
 use quartermaster::dataset::Dataset;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -17,18 +17,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     fault::{Fault, Inflicted},
-    ledger::{Entry, Ledger},
+    ledger::{Entry, Ledger, PROMPTLY},
     load::{Bodies, Load},
     proof::{self, Proof},
     system::System,
 };
 
-/// Load before the fault, and after its cause has ended and all are ready again.
+/// Load before the fault.
 const BEFORE: Duration = Duration::from_secs(4);
+/// Load after all are ready again goes on until for so long every order that fell due was served promptly.
 const AFTER: Duration = Duration::from_secs(4);
-/// How long services may take to be ready again before they are given up.
+/// How long services may take to be ready, and to serve, before they are given up.
 const GIVE_UP: Duration = Duration::from_secs(90);
-/// Between two looks at whether they are.
+/// Between two looks at whether they do.
 const LOOK: Duration = Duration::from_millis(100);
 /// Units of the scarce item: fewer than are asked for.
 const SUPPLY: i64 = 10;
@@ -51,6 +52,8 @@ pub struct Outcome {
     pub fault: String,
     /// Why it was not inflicted.
     pub skipped: Option<String>,
+    /// Why it came to no end, if it did not.
+    pub broken_off: Option<String>,
     /// Orders that were not served promptly and at the first try.
     pub disturbed: usize,
     /// From the end of the cause until orders were served promptly again and all processes were ready; none if that did not
@@ -84,9 +87,19 @@ impl Outcome {
 
     /// It was not inflicted, for this reason.
     pub fn skipped(fault: &str, why: String) -> Self {
+        Self { skipped: Some(why), ..Self::nothing(fault) }
+    }
+
+    /// It came to no end, because the harness could not go on.
+    pub fn broken_off(fault: &str, why: &BuildError) -> Self {
+        Self { broken_off: Some(with_causes(why.as_ref())), ..Self::nothing(fault) }
+    }
+
+    fn nothing(fault: &str) -> Self {
         Self {
             fault: fault.to_owned(),
-            skipped: Some(why),
+            skipped: None,
+            broken_off: None,
             disturbed: 0,
             back_after_seconds: None,
             drained_after_seconds: None,
@@ -163,8 +176,7 @@ async fn run(
     tokio::time::sleep(BEFORE).await;
     let inflicted = faults().await;
     let ended = Instant::now();
-    let ready_after = until_ready(system, ended).await;
-    tokio::time::sleep(AFTER).await;
+    let back_after = until_back(system, &ledger, ended).await;
     stop.cancel();
     loading.await??;
     let dead_letters = match inflicted? {
@@ -175,17 +187,14 @@ async fn run(
     let drained_after = proof::settle(system).await.map(|_| ended.elapsed());
     let entries = ledger.all();
     let proof = proof::examine(system, &entries, (&scarce, SUPPLY), dead_before + dead_letters).await?;
-    let disturbed = entries.iter().filter(|entry| !entry.is_served_promptly()).count();
-    let back_after = ready_after.map(|ready| ready.max(last_disturbed(&entries, ended)));
+    let disturbed = entries.iter().filter(|entry| entry.is_disturbed()).count();
     Ok(Outcome {
-        fault: name.to_owned(),
-        skipped: None,
         disturbed,
         back_after_seconds: back_after.map(|it| it.as_secs_f64()),
         drained_after_seconds: drained_after.map(|it| it.as_secs_f64()),
-        is_seamless: false,
         failures: ledger.failures(),
         proof,
+        ..Outcome::nothing(name)
     })
 }
 
@@ -227,8 +236,28 @@ async fn until_ready(system: &System, ended: Instant) -> Option<Duration> {
     }
 }
 
+/// Waits until all processes are ready and orders are served promptly again; says how long after `ended` that was.
+async fn until_back(system: &System, ledger: &Ledger, ended: Instant) -> Option<Duration> {
+    let ready_after = until_ready(system, ended).await?;
+    let ready = ended + ready_after;
+    loop {
+        let entries = ledger.all();
+        // Whether those who came just now are served promptly is not known yet.
+        let known = Instant::now() - PROMPTLY;
+        let calm_since = ready.max(ended + last_disturbed(&entries, ended));
+        if known >= calm_since + AFTER {
+            return Some(calm_since - ended);
+        }
+        if ended.elapsed() > GIVE_UP {
+            eprintln!("orders are not served promptly after {} s", GIVE_UP.as_secs());
+            return None;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 /// How long after the end of the cause the last order was due that was not served as if nothing were wrong.
 fn last_disturbed(entries: &[Entry], ended: Instant) -> Duration {
-    let after = entries.iter().filter(|entry| entry.due > ended && !entry.is_served_promptly());
+    let after = entries.iter().filter(|entry| entry.due > ended && entry.is_disturbed());
     after.map(|entry| entry.due - ended).max().unwrap_or_default()
 }

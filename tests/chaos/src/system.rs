@@ -105,7 +105,9 @@ impl System {
         dataset: &Arc<Dataset>,
         bodies: &Bodies,
     ) -> Result<Self, BuildError> {
-        let name = format!("{world:?}").to_lowercase();
+        // Each system of a run has a folder of its own.
+        let number = fs::read_dir(&materials.folder)?.count() + 1;
+        let name = format!("{world:?}-{number}").to_lowercase();
         let folder = materials.folder.join(&name);
         let materials = Materials { logs: materials.logs.join(&name), ..materials.clone() };
         make_folder(&folder)?;
@@ -207,7 +209,7 @@ impl System {
         let mut instances = Vec::new();
         // One after another: migrations create roles, which the databases of one server share.
         for service in SERVICES {
-            postgres.sql("postgres", &format!("CREATE DATABASE qm_{service}"))?;
+            postgres.sql("postgres", &format!("CREATE DATABASE qm_{service}")).await?;
             let instance = self.setup().service(service, "", &postgres);
             self.migrate(&instance).await?;
             instances.push((service, instance));

@@ -21,8 +21,9 @@ use crate::{
 
 /// Scans reported in one message.
 const BATCH: u64 = 200;
-/// A claim of a process that died ends after this.
-const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// A claim of a process that died, or whose database went away, ends after this. A scan that is reported twice counts once,
+/// so this need not be longer than a report takes.
+const LEASE: TimeDelta = TimeDelta::seconds(30);
 /// Reports of a scan before a person has to look at it: about three hours.
 const MAX_ATTEMPTS: i32 = 24;
 /// Longest answer that is waited for, in real time.
@@ -153,4 +154,18 @@ fn update(scan: &PlannedScan) -> Option<TrackingUpdate> {
             occurred_at: scan.occurs_at,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use qm_messaging::MessagingOptions;
+
+    use super::*;
+
+    #[test]
+    fn a_claim_outlasts_a_report_and_nobody_waits_longer_for_it_than_for_an_event() {
+        let lease = LEASE.to_std().unwrap();
+        assert!(TIMEOUT * 2 < lease, "the answer has to be written, too");
+        assert!(lease <= MessagingOptions::default().ack_wait);
+    }
 }

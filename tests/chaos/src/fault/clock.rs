@@ -7,9 +7,20 @@ use qm_runtime::BuildError;
 use super::Inflicted;
 use crate::{program::Program, system::System};
 
-/// Its wall clock goes ahead an hour, then back two, then is right again, while it runs. Its monotonic clock stays, as it
-/// does on a machine whose time is set.
-pub async fn jump(system: &System, service: &str, lasting: Duration) -> Result<Inflicted, BuildError> {
+/// How far clocks jump, seconds.
+pub const HOUR: u32 = 3_600;
+/// Simulated carriers plan scans by shipping's clock, and what was planned while it was ahead is due when that time has come:
+/// less than parcels may take to arrive.
+pub const MOMENT: u32 = 20;
+
+/// Its wall clock goes ahead by `jump` seconds, then back twice as far, then is right again, while it runs. Its monotonic
+/// clock stays, as it does on a machine whose time is set.
+pub async fn jump(
+    system: &System,
+    service: &str,
+    jump: u32,
+    lasting: Duration,
+) -> Result<Inflicted, BuildError> {
     let Some(library) = libfaketime() else {
         return Ok(Inflicted::Skipped("needs libfaketime (Debian package faketime)".to_owned()));
     };
@@ -33,7 +44,7 @@ pub async fn jump(system: &System, service: &str, lasting: Duration) -> Result<I
     };
     system.supervisor.down(service)?;
     system.supervisor.start(faked).await?;
-    for jump in ["+1h\n", "-1h\n", "+0\n"] {
+    for jump in [format!("+{jump}\n"), format!("-{jump}\n"), "+0\n".to_owned()] {
         fs::write(&offset, jump)?;
         tokio::time::sleep(lasting / 3).await;
     }

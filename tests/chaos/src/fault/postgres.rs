@@ -25,7 +25,7 @@ fn postgres(system: &System) -> Result<&Postgres, BuildError> {
 /// Waits until it has recovered: whoever connects before that is told to wait.
 pub async fn until_it_answers(system: &System) -> Result<(), BuildError> {
     let (postgres, began) = (postgres(system)?, std::time::Instant::now());
-    while let Err(error) = postgres.sql("postgres", "SELECT 1") {
+    while let Err(error) = postgres.sql("postgres", "SELECT 1").await {
         if began.elapsed() > RECOVERY {
             return Err(error);
         }
@@ -62,7 +62,7 @@ pub async fn restart(system: &System) -> Result<Inflicted, BuildError> {
 pub async fn take_connections(system: &System, lasting: Duration) -> Result<Inflicted, BuildError> {
     let postgres = postgres(system)?;
     let end_all = format!("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {OURS}");
-    postgres.sql("postgres", &end_all)?;
+    postgres.sql("postgres", &end_all).await?;
     let mut guests = Vec::new();
     let ending = tokio::time::Instant::now() + lasting;
     while tokio::time::Instant::now() < ending {
@@ -103,14 +103,14 @@ fn is_in(guest: &TcpStream) -> bool {
 /// Nothing can be written for a while, in any session.
 pub async fn read_only(system: &System, lasting: Duration) -> Result<Inflicted, BuildError> {
     let postgres = postgres(system)?;
-    set_read_only(postgres, "on")?;
+    set_read_only(postgres, "on").await?;
     tokio::time::sleep(lasting).await;
-    set_read_only(postgres, "off")?;
+    set_read_only(postgres, "off").await?;
     Ok(Inflicted::DONE)
 }
 
-fn set_read_only(postgres: &Postgres, value: &str) -> Result<(), BuildError> {
-    postgres.sql("postgres", &format!("ALTER SYSTEM SET default_transaction_read_only = {value}"))?;
-    postgres.sql("postgres", "SELECT pg_reload_conf()")?;
+async fn set_read_only(postgres: &Postgres, value: &str) -> Result<(), BuildError> {
+    postgres.sql("postgres", &format!("ALTER SYSTEM SET default_transaction_read_only = {value}")).await?;
+    postgres.sql("postgres", "SELECT pg_reload_conf()").await?;
     Ok(())
 }

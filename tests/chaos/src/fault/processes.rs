@@ -10,6 +10,13 @@ use crate::{
     system::System,
 };
 
+/// How often a process is killed: once alone would seldom meet it in the middle of something.
+const KILLS: usize = 3;
+/// How long it works at most before it is killed again.
+const WORK: Duration = Duration::from_secs(1);
+/// How long it may take to be ready again.
+const START: Duration = Duration::from_secs(60);
+
 /// kill -9 of PostgreSQL. Its cause has ended when PostgreSQL has recovered and answers again.
 pub async fn kill_postgres(system: &System) -> Result<Inflicted, BuildError> {
     system.supervisor.kill("postgres")?;
@@ -17,9 +24,13 @@ pub async fn kill_postgres(system: &System) -> Result<Inflicted, BuildError> {
     Ok(Inflicted::DONE)
 }
 
-/// kill -9; the supervisor starts it again.
-pub fn kill(system: &System, name: &str) -> Result<Inflicted, BuildError> {
-    system.supervisor.kill(name)?;
+/// kill -9, a few times, each at some moment of its work; the supervisor starts it again.
+pub async fn kill(system: &System, name: &str) -> Result<Inflicted, BuildError> {
+    for _ in 0..KILLS {
+        system.supervisor.until_ready(name, START).await?;
+        tokio::time::sleep(rand::random_range(Duration::ZERO..WORK)).await;
+        system.supervisor.kill(name)?;
+    }
     Ok(Inflicted::DONE)
 }
 

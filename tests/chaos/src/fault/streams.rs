@@ -4,9 +4,12 @@ use std::{fs, time::Duration};
 
 use async_nats::{
     HeaderMap,
+    header::NATS_MESSAGE_ID,
     jetstream::{self, Context, stream::Stream},
 };
 use futures::TryStreamExt as _;
+use qm_ids::{EventId, TenantId, Uuid};
+use qm_messaging::{Envelope, bus::Message};
 use qm_runtime::BuildError;
 
 use super::Inflicted;
@@ -82,20 +85,30 @@ pub async fn poison(system: &System) -> Result<Inflicted, BuildError> {
         let filters: Vec<String> = consumers.into_iter().map(|it| it.config.filter_subject).collect();
         // A consumer of everything takes payloads as they come, so it is not among those who stumble.
         let Some(subject) = filters.iter().find(|filter| !filter.contains(['*', '>'])) else { continue };
-        let message = stream.get_last_raw_message_by_subject(subject).await;
-        let Ok(message) = message else { continue };
+        let message = garbage(subject);
         let mut headers = HeaderMap::new();
-        for (name, values) in message.headers.iter() {
-            for value in values {
-                headers.append(name.clone(), value.clone());
-            }
+        headers.insert(NATS_MESSAGE_ID, message.id.as_str());
+        for (name, value) in &message.headers {
+            headers.insert(name.as_str(), value.as_str());
         }
-        let id = format!("{:08x}-0000-7000-8000-000000000000", rand::random::<u32>());
-        for name in ["Nats-Msg-Id", "ce-id"] {
-            headers.insert(name, id.as_str());
-        }
-        context.publish_with_headers(subject.clone(), headers, vec![0xff; 32].into()).await?.await?;
+        context.publish_with_headers(message.subject, headers, message.payload.into()).await?.await?;
         dead_letters += filters.iter().filter(|filter| *filter == subject).count() as u64;
     }
     Ok(Inflicted::Done { dead_letters })
+}
+
+/// An event as services publish it, but for its payload.
+fn garbage(subject: &str) -> Message {
+    let any = || Uuid::from_u128(rand::random());
+    let envelope = Envelope {
+        event_id: EventId::from_uuid(any()),
+        tenant: TenantId::from_uuid(any()),
+        event_type: subject.trim_start_matches("qm.").to_owned(),
+        source: "chaos".to_owned(),
+        aggregate: any(),
+        occurred_at: chrono::Utc::now(),
+        trace: None,
+        payload: vec![0xff; 32],
+    };
+    envelope.into_message()
 }
