@@ -95,7 +95,8 @@ impl ServiceConfig for Config {
         self.mail.target()?;
         let from = self.mail.from.parse::<lettre::message::Mailbox>();
         require(from.is_ok(), "mail.from", "expected an address such as Shop <orders@example.com>")?;
-        require(self.webhooks.timeout_ms > 0, "webhooks.timeout_ms", "expected at least 1")?;
+        let is_sane = (1..=60_000).contains(&self.webhooks.timeout_ms);
+        require(is_sane, "webhooks.timeout_ms", "expected 1 to 60000")?;
         let base = &self.tracking.base_url;
         let is_url = base.starts_with("http://") || base.starts_with("https://");
         require(

@@ -91,6 +91,7 @@ impl NotificationService {
             database: deps.database.clone(),
             clock: deps.clock.clone(),
             client: WebhookClient::new(timeout, allow_private_addresses)?,
+            timeout,
             tried: None,
         };
         let stopping = CancellationToken::new();

@@ -1,6 +1,9 @@
 //! Sending webhooks that are due. Each endpoint has a queue of its own: one that fails delays no other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -25,8 +28,11 @@ use crate::{
 const BATCH: u64 = 400;
 /// Endpoints that are sent to at a time.
 const CONCURRENCY: usize = 32;
-/// A claim of a process that died ends after this.
-const CLAIM_SECONDS: i64 = 900;
+/// No webhook is begun later than this after it was claimed: whoever comes next has the time for it. Of real time, as
+/// receivers have it.
+const BEGIN: Duration = Duration::from_secs(15);
+/// What became of the last one can be written so long after its answer.
+const WRITE: Duration = Duration::from_secs(15);
 /// Deliveries behind one that failed wait this long, so that a dead endpoint is not knocked at for each of them.
 const BEHIND_FAILURE_SECONDS: i64 = 30;
 
@@ -39,6 +45,8 @@ pub struct WebhookJob {
     pub clock: SharedClock,
     /// The way out.
     pub client: WebhookClient,
+    /// The longest that it takes.
+    pub timeout: Duration,
     /// What became of deliveries, when it is not written yet.
     pub tried: Option<Tried>,
 }
@@ -75,8 +83,9 @@ impl WebhookJob {
     /// Sends the webhooks that are due now, at most a batch. Returns how many were claimed.
     pub async fn step(&mut self) -> Result<usize, CommandError> {
         self.write().await?;
-        let now = self.clock.now();
-        let ours_until = now + TimeDelta::seconds(CLAIM_SECONDS);
+        let (now, claimed) = (self.clock.now(), Instant::now());
+        // What a process that died had claimed waits no longer than that.
+        let ours_until = now + TimeDelta::from_std(BEGIN + self.timeout + WRITE).unwrap_or_default();
         let due = store::endpoints::claim(&self.database, now, ours_until, BATCH).await?;
         let count = due.len();
         if count == 0 {
@@ -105,7 +114,7 @@ impl WebhookJob {
         let (endpoints, changes, job) = (&endpoints, &changes, &*self);
         let visits: Vec<_> = queues
             .into_iter()
-            .filter_map(|(key, queue)| Some(job.visit(endpoints.get(&key)?, queue, changes)))
+            .filter_map(|(key, queue)| Some(job.visit(endpoints.get(&key)?, queue, changes, claimed)))
             .collect();
         let visits: Vec<Visit> = stream::iter(visits).buffer_unordered(CONCURRENCY).collect().await;
         self.tried = Some(Tried { visits, ours_until });
@@ -147,12 +156,13 @@ impl WebhookJob {
         Ok((endpoints.into_iter().map(|row| ((row.tenant_id, row.endpoint_id), row)).collect(), changes))
     }
 
-    /// Works an endpoint's queue off, oldest first, up to the first failure.
+    /// Works an endpoint's queue off, oldest first, up to the first failure and as long as nobody else may have it.
     async fn visit(
         &self,
         endpoint: &Endpoint,
         queue: Vec<Delivery>,
         changes: &HashMap<(TenantId, i64), Change>,
+        claimed: Instant,
     ) -> Visit {
         let mut visit = Visit {
             endpoint: (endpoint.tenant_id, endpoint.endpoint_id),
@@ -165,6 +175,10 @@ impl WebhookJob {
             if visit.succeeded == Some(false) {
                 let due_at = Some(now + TimeDelta::seconds(BEHIND_FAILURE_SECONDS));
                 visit.deliveries.push(Delivery { due_at, ..delivery });
+                continue;
+            }
+            if claimed.elapsed() > BEGIN {
+                visit.deliveries.push(delivery);
                 continue;
             }
             let outcome = match changes.get(&(delivery.tenant_id, delivery.position)) {

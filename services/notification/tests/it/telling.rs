@@ -44,6 +44,27 @@ fn is_signed(request: &Request, secret: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_of_a_process_that_died_is_sent_by_another_within_a_minute() {
+    for mut world in worlds(true).await {
+        let receiver = Receiver::start().await;
+        endpoint(&world, &receiver.url, &["order.*"]).await.unwrap();
+        receiver.answers.send_replace(false);
+        world.tell("order.placed", &placed(&world)).await;
+        until("it is being sent", async || receiver.requests().len() == 1).await;
+        world.replace().await;
+        world.clock.advance(Duration::from_secs(40));
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(receiver.requests().len(), 1, "the one that began it may still be at it");
+        world.clock.advance(Duration::from_secs(10));
+        until("it is sent again", async || receiver.requests().len() == 2).await;
+        receiver.answers.send_replace(true);
+        until("it is delivered", async || world.jobs_due().await == 0).await;
+        assert!(receiver.requests().iter().all(|request| request.id == receiver.requests()[0].id));
+        world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_shopper_gets_one_mail_per_event_with_a_link_to_the_order() {
     for world in worlds(false).await {
         world.tell("order.placed", &placed(&world)).await;

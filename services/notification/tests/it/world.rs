@@ -37,6 +37,8 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// Small: a server sets a stream's bytes aside, and every test has streams of its own.
 const STREAM_BYTES: u64 = 4 << 20;
 
+type Running = tokio::task::JoinHandle<Result<(), qm_runtime::RunError>>;
+
 pub(crate) struct World {
     pub(crate) client: NotificationServiceClient<GrpcChannel>,
     pub(crate) clock: Arc<ManualClock>,
@@ -51,7 +53,9 @@ pub(crate) struct World {
     bus: SharedBus,
     ids: IdGenerator,
     shutdown: CancellationToken,
-    running: Option<tokio::task::JoinHandle<Result<(), qm_runtime::RunError>>>,
+    running: Option<Running>,
+    deps: Deps,
+    config: String,
     _folder: tempfile::TempDir,
 }
 
@@ -205,18 +209,10 @@ impl World {
              [webhooks]\nallow_private_addresses = {allow_private_addresses}\n",
             mailbox.display()
         );
-        let config: <NotificationService as ServiceDefinition>::Config =
-            Loader::new("notification", NotificationService::DEFAULTS)
-                .unwrap()
-                .toml("the test", &text)
-                .unwrap()
-                .load()
-                .unwrap();
         let metrics = Metrics::new("notification");
         let (orders_answer, orders_asked) = (watch::Sender::new(true), Arc::new(AtomicUsize::new(0)));
         let orders = Orders { is_open: orders_answer.subscribe(), asked: orders_asked.clone() };
         let orders = ServedRoutes::new(Routes::new(OrderServiceServer::new(orders)), metrics.clone(), 100);
-        let host = Host::bind(&config.host(), metrics.clone()).unwrap();
         let deps = Deps {
             clock: shared,
             ids: ids.clone(),
@@ -224,13 +220,9 @@ impl World {
             database,
             bus: bus.clone(),
             peers: Peers::new().with("order", GrpcChannel::in_process("order", orders)),
-            metrics: metrics.clone(),
+            metrics,
         };
-        let assembly = NotificationService::build(config, deps).await.unwrap();
-        let channel =
-            GrpcChannel::in_process("notification", ServedRoutes::new(assembly.routes(), metrics, 100));
-        let shutdown = CancellationToken::new();
-        let running = Some(tokio::spawn(host.run([assembly], shutdown.clone())));
+        let (channel, shutdown, running) = run(&text, &deps).await;
         Self {
             client: NotificationServiceClient::new(channel.clone()),
             operations: OperationsServiceClient::new(channel),
@@ -243,7 +235,9 @@ impl World {
             bus,
             ids,
             shutdown,
-            running,
+            running: Some(running),
+            deps,
+            config: text,
             _folder: folder,
         }
     }
@@ -285,10 +279,34 @@ impl World {
             .collect()
     }
 
+    /// The process dies in the middle of what it does, and another one takes its place.
+    pub(crate) async fn replace(&mut self) {
+        self.running.take().unwrap().abort();
+        let (channel, shutdown, running) = run(&self.config, &self.deps).await;
+        self.client = NotificationServiceClient::new(channel.clone());
+        self.operations = OperationsServiceClient::new(channel);
+        (self.shutdown, self.running) = (shutdown, Some(running));
+    }
+
     pub(crate) async fn stop(mut self) {
         self.shutdown.cancel();
         self.running.take().unwrap().await.unwrap().unwrap();
     }
+}
+
+/// A process of the service.
+async fn run(config: &str, deps: &Deps) -> (GrpcChannel, CancellationToken, Running) {
+    let loader = Loader::new("notification", NotificationService::DEFAULTS).unwrap();
+    let config: <NotificationService as ServiceDefinition>::Config =
+        loader.toml("the test", config).unwrap().load().unwrap();
+    let metrics = Metrics::new("notification");
+    let host = Host::bind(&config.host(), metrics.clone()).unwrap();
+    let deps = Deps { metrics: metrics.clone(), ..deps.clone() };
+    let assembly = NotificationService::build(config, deps).await.unwrap();
+    let routes = ServedRoutes::new(assembly.routes(), metrics, 100);
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(host.run([assembly], shutdown.clone()));
+    (GrpcChannel::in_process("notification", routes), shutdown, running)
 }
 
 async fn new_database(server: &str, ids: &IdGenerator) -> String {
