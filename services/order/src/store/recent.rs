@@ -14,7 +14,7 @@ type Key = (TenantId, OrderId);
 
 /// Whole orders as they were committed, the latest used of them.
 ///
-/// An order stands in seven tables and takes some six steps within seconds of being placed. Whoever has its `progress` row,
+/// An order stands in seven tables and is placed, reserved and asked for within a second. Whoever has its `progress` row,
 /// locked or in a snapshot, knows which state of it is asked for: the timeline grows with every change, so a remembered
 /// order with a timeline of the same length is what the other tables say, whichever process wrote it.
 #[derive(Debug, Clone)]
