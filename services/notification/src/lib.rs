@@ -40,10 +40,6 @@ use crate::{
     wake::Wake,
 };
 
-/// From one batch of events to the next. Each batch waits for its tenants' counters of changes, so few large ones are best,
-/// and nobody waits for a mail in the same tenth of a second.
-const PACE: Duration = Duration::from_millis(100);
-
 /// The notification service.
 #[derive(Debug)]
 pub struct NotificationService;
@@ -73,8 +69,7 @@ impl NotificationService {
             &deps.entropy,
             config.bus.messaging(),
         )
-        .metrics(deps.metrics.clone())
-        .pace(PACE);
+        .metrics(deps.metrics.clone());
         let messaging = events::consume::consume(messaging, &deps.clock, &wake).build();
         let mails = MailJob {
             database: deps.database.clone(),

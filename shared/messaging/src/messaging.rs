@@ -38,7 +38,7 @@ pub struct MessagingOptions {
     pub ack_wait: Duration,
     /// Deliveries to one consumer that may be unsettled at a time.
     pub max_in_flight: u32,
-    /// The shortest time from one batch to the next, 30 ms by default. An event that finds its consumer idle is handled at
+    /// The shortest time from one batch to the next, 50 ms by default. An event that finds its consumer idle is handled at
     /// once; under load, what comes meanwhile is handled together, which costs a fraction of one by one.
     pub pace: Duration,
     /// Bytes that the service's stream may hold.
@@ -56,7 +56,7 @@ impl Default for MessagingOptions {
         Self {
             ack_wait: Duration::from_secs(30),
             max_in_flight: 2_048,
-            pace: Duration::from_millis(30),
+            pace: Duration::from_millis(50),
             stream_max_bytes: 1 << 30,
             stream_replicas: 1,
             history_days: 7,
@@ -142,13 +142,6 @@ impl MessagingBuilder {
     #[must_use]
     pub fn metrics(self, metrics: Metrics) -> Self {
         Self { outbox: self.outbox.counting(metrics.clone()), metrics: Some(metrics), ..self }
-    }
-
-    /// Handles events in batches at least so long apart; see [`MessagingOptions::pace`]. Before consumers are added.
-    #[must_use]
-    pub fn pace(mut self, pace: Duration) -> Self {
-        self.options.pace = pace;
-        self
     }
 
     /// Where the service's commands leave their events.

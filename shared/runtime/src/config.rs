@@ -70,6 +70,8 @@ pub struct BusConfig {
     pub stream_max_bytes: u64,
     /// Copies of the service's stream in a cluster.
     pub stream_replicas: u8,
+    /// The shortest time from one batch of events to the next of the same kind, milliseconds.
+    pub pace_ms: u64,
 }
 
 impl BusConfig {
@@ -78,6 +80,7 @@ impl BusConfig {
         qm_messaging::MessagingOptions {
             stream_max_bytes: self.stream_max_bytes,
             stream_replicas: self.stream_replicas,
+            pace: Duration::from_millis(self.pace_ms),
             ..qm_messaging::MessagingOptions::default()
         }
     }
@@ -142,6 +145,7 @@ impl HostConfig {
         require(is_known, "bus.url", "expected nats://…, tls://… or sqlite://PATH")?;
         require(self.bus.stream_max_bytes >= 1 << 20, "bus.stream_max_bytes", "expected at least 1048576")?;
         require((1..=5).contains(&self.bus.stream_replicas), "bus.stream_replicas", "expected 1 to 5")?;
+        require(self.bus.pace_ms <= 1_000, "bus.pace_ms", "expected at most 1000")?;
         self.grpc.address()?;
         self.admin.address()?;
         require(self.grpc.max_in_flight > 0, "grpc.max_in_flight", "expected at least 1")?;
