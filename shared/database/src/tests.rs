@@ -311,6 +311,39 @@ async fn writes_beyond_the_limit_of_binds_are_split() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_of_its_own_is_made_once_for_each_tenant_and_locked() {
+    for world in worlds().await {
+        let world = Arc::new(world);
+        let changes = (0..20).map(|_| {
+            let world = world.clone();
+            tokio::spawn(async move {
+                let tenants = [world.ours, world.theirs];
+                let fresh =
+                    |tenant_id: TenantId| Thing { tenant_id, thing_id: tenant_id.as_uuid(), amount: 100 };
+                world
+                    .database
+                    .write(&TenantSet::of(tenants), |attempt| {
+                        Box::pin(async move {
+                            let tx = attempt.tx();
+                            let mut rows = tx.lock_own::<Things>(tenants, fresh).await?;
+                            rows.iter_mut().for_each(|row| row.amount += 1);
+                            tx.upsert_many::<Things>(rows).await
+                        })
+                    })
+                    .await
+                    .unwrap();
+            })
+        });
+        for change in futures::future::join_all(changes).await {
+            change.unwrap();
+        }
+        let tx = world.database.read(&TenantSet::of([world.ours, world.theirs])).await.unwrap();
+        let rows = tx.find::<Things>().all(tx.conn()).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.amount).collect::<Vec<_>>(), [120, 120]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn concurrent_changes_of_one_row_lose_nothing() {
     for world in worlds().await {
         world.store(things(world.ours, 0..1)).await;

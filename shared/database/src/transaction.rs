@@ -1,6 +1,7 @@
 //! A transaction with its scope, and the selects that cannot leave it.
 
 use std::{
+    collections::BTreeSet,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -147,6 +148,23 @@ impl Tx {
     ) -> Result<Vec<E::Model>> {
         let tuples: Vec<_> = pairs.iter().map(pair).collect();
         self.find_tuples::<E, 2>([E::tenant_column(), column], &tuples, narrow).await
+    }
+
+    /// The one row that each of these tenants has in a table, such as a counter, locked until the transaction ends. What a
+    /// tenant does not have yet is made first.
+    pub async fn lock_own<E: TenantEntity>(
+        &self,
+        tenants: impl IntoIterator<Item = TenantId>,
+        fresh: impl Fn(TenantId) -> E::Model,
+    ) -> Result<Vec<E::Model>> {
+        let keys: BTreeSet<_> = tenants.into_iter().map(|tenant| (tenant, tenant.as_uuid())).collect();
+        let keys: Vec<_> = keys.into_iter().collect();
+        let found = self.find_keys_for_update::<E>(&keys).await?;
+        if found.len() == keys.len() {
+            return Ok(found);
+        }
+        self.insert_ignore_many::<E>(keys.iter().map(|(tenant, _)| fresh(*tenant)).collect()).await?;
+        self.find_keys_for_update::<E>(&keys).await
     }
 
     /// The rows with these (tenant, key) pairs, in that order of keys. Rows that do not exist are left out.

@@ -12,11 +12,8 @@ use crate::domain::rule;
 /// Takes the counters of these tenants until the transaction ends, so that positions follow the order of commits.
 /// Returns the last position given out in each.
 pub async fn lock_positions(tx: &Tx, tenants: &TenantSet) -> Result<BTreeMap<TenantId, i64>> {
-    let fresh =
-        tenants.iter().map(|tenant_id| change_counter::Model { tenant_id, last_position: 0 }).collect();
-    tx.insert_ignore_many::<change_counter::Entity>(fresh).await?;
-    let keys: Vec<_> = tenants.iter().map(|tenant| (tenant, tenant.as_uuid())).collect();
-    let rows = tx.find_keys_for_update::<change_counter::Entity>(&keys).await?;
+    let fresh = |tenant_id| change_counter::Model { tenant_id, last_position: 0 };
+    let rows = tx.lock_own::<change_counter::Entity>(tenants.iter(), fresh).await?;
     Ok(rows.into_iter().map(|row| (row.tenant_id, row.last_position)).collect())
 }
 

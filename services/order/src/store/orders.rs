@@ -193,13 +193,8 @@ fn is_recut(old: &[piece::Model], new: &[piece::Model]) -> bool {
 
 /// The next order numbers of each tenant: the first of as many as asked for. Taken under lock, so none is given twice.
 pub async fn next_numbers(tx: &Tx, wanted: &BTreeMap<TenantId, i64>) -> Result<BTreeMap<TenantId, i64>> {
-    let fresh = wanted
-        .keys()
-        .map(|tenant_id| order_number::Model { tenant_id: *tenant_id, last_number: 100_000 })
-        .collect();
-    tx.insert_ignore_many::<order_number::Entity>(fresh).await?;
-    let keys: Vec<_> = wanted.keys().map(|tenant| (*tenant, tenant.as_uuid())).collect();
-    let rows = tx.find_keys_for_update::<order_number::Entity>(&keys).await?;
+    let fresh = |tenant_id| order_number::Model { tenant_id, last_number: 100_000 };
+    let rows = tx.lock_own::<order_number::Entity>(wanted.keys().copied(), fresh).await?;
     let first = rows.iter().map(|row| (row.tenant_id, row.last_number + 1)).collect();
     let taken = rows
         .into_iter()

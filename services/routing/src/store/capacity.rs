@@ -23,10 +23,7 @@ pub type Day = (TenantId, LocationId, NaiveDate);
 
 /// Makes the transaction the only one that gives days of these tenants' locations away.
 pub async fn lock_planning(tx: &Tx, tenants: &BTreeSet<TenantId>) -> Result<()> {
-    let rows = tenants.iter().map(|tenant_id| planner::Model { tenant_id: *tenant_id }).collect();
-    tx.insert_ignore_many::<planner::Entity>(rows).await?;
-    let keys: Vec<_> = tenants.iter().map(|tenant| (*tenant, tenant.as_uuid())).collect();
-    tx.find_keys_for_update::<planner::Entity>(&keys).await?;
+    tx.lock_own::<planner::Entity>(tenants.iter().copied(), |tenant_id| planner::Model { tenant_id }).await?;
     Ok(())
 }
 
