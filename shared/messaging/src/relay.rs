@@ -1,7 +1,7 @@
 //! Publishing what the outbox holds.
 //!
 //! No cursor: ids are taken before commit, so a cursor could pass a row that is not visible yet. A row that is present
-//! is unpublished, whatever its id.
+//! is unpublished, whatever its id, or was published a moment ago.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -44,6 +44,12 @@ const TAKEOVER_AGE_SECONDS: i64 = 5;
 const LOOK_FOR_LEFT: Duration = Duration::from_secs(1);
 /// The shortest time from one round to the next. Events that find the relay idle are published at once.
 const PACE: Duration = Duration::from_millis(10);
+/// Rows that may be published and still stand in the outbox while there is more to publish. At the slowest at which that can
+/// go on they are so many times [`SOON`] old, less than what is looked for as untold.
+const MOST_LEFT: usize = 32;
+/// When nothing more comes for so long, the outbox is emptied.
+const SOON: Duration = Duration::from_millis(50);
+
 /// Publishes a service's events.
 #[derive(Clone)]
 pub(crate) struct Relay {
@@ -58,29 +64,13 @@ pub(crate) struct Relay {
     pub(crate) missing: Arc<Notify>,
 }
 
-#[async_trait]
-impl Turns for Relay {
-    async fn turn(&mut self, stop: &CancellationToken) -> Result<Rest, Error> {
-        if stop.is_cancelled() {
-            // Nobody will look later.
-            self.handover.leave_some();
-        }
-        if let Err(error) = self.drain().await {
-            // What was taken is still in the outbox.
-            self.handover.leave_some();
-            return Err(error.into());
-        }
-        Ok(Rest::of(LOOK_FOR_LEFT).at_least(PACE))
-    }
-}
-
 impl Relay {
     /// Who publishes what is handed over, at once.
     pub(crate) fn worker(self) -> Worker {
         let arrived = self.handover.arrived();
         // One more turn, for what the last transactions wrote.
         let name = format!("{}-relay", self.source);
-        Worker::taking(name, self).stage(Stage::Relay).woken_by(&arrived).with_last_turn()
+        Worker::taking(name, Relaying::new(self)).stage(Stage::Relay).woken_by(&arrived).with_last_turn()
     }
 
     /// Who looks for what nobody hands over: now and then, since it is rare.
@@ -95,26 +85,6 @@ impl Relay {
                 Ok::<_, HandleError>(Rest::of(LOOK_FOR_LEFT))
             }
         })
-    }
-
-    /// Publishes everything that was handed over, and what is left in the outbox if there is something.
-    async fn drain(&self) -> Result<(), HandleError> {
-        let mut read_all = false;
-        loop {
-            let Taken { batches, left_some } = self.handover.take(BATCH);
-            read_all |= left_some;
-            if batches.is_empty() {
-                break;
-            }
-            self.publish(batches).await?;
-        }
-        while read_all {
-            let batches = self.read().await?;
-            // There may be more than a read takes.
-            read_all = !batches.is_empty();
-            self.publish(batches).await?;
-        }
-        Ok(())
     }
 
     /// Makes rows of processes that died ours.
@@ -197,10 +167,8 @@ impl Relay {
         Ok(rows.into_iter().map(batch).collect())
     }
 
-    async fn publish(&self, batches: Vec<Unpublished>) -> Result<(), HandleError> {
-        if batches.is_empty() {
-            return Ok(());
-        }
+    /// Publishes and returns the keys of what the bus has, also when it does not have all of it.
+    async fn publish(&self, batches: Vec<Unpublished>) -> (Vec<(TenantId, Uuid)>, Result<(), HandleError>) {
         let (mut rows, mut messages) = (Vec::with_capacity(batches.len()), Vec::new());
         for batch in batches {
             rows.push((batch.key(), batch.events.len()));
@@ -220,19 +188,7 @@ impl Relay {
         if matches!(failure, Some(BusError::Unknown(_))) {
             self.missing.notify_one();
         }
-        self.acknowledge(&acknowledged).await?;
-        failure.map_or(Ok(()), |error| Err(HandleError::Unavailable(error.to_string())))
-    }
-
-    /// Only after the bus did: a crash before this publishes the events twice, which consumers notice.
-    async fn acknowledge(&self, keys: &[(TenantId, Uuid)]) -> Result<(), HandleError> {
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let tx = self.database.begin_system().await?;
-        tx.delete_keys::<outbox::Entity>(keys).await?;
-        tx.commit().await?;
-        Ok(())
+        (acknowledged, failure.map_or(Ok(()), |error| Err(HandleError::Unavailable(error.to_string()))))
     }
 
     fn message(&self, event: history::Model) -> Message {
@@ -273,6 +229,83 @@ impl Relay {
     }
 }
 
+/// A relay at work.
+struct Relaying {
+    relay: Relay,
+    /// What the bus has and the outbox still names. Taken out together, since a transaction of its own for each would cost
+    /// as much as publishing; a crash before that publishes it twice, which consumers notice.
+    acknowledged: Vec<(TenantId, Uuid)>,
+}
+
+#[async_trait]
+impl Turns for Relaying {
+    async fn turn(&mut self, stop: &CancellationToken) -> Result<Rest, Error> {
+        if stop.is_cancelled() {
+            // Nobody will look later.
+            self.relay.handover.leave_some();
+        }
+        if let Err(error) = self.drain().await {
+            // What was taken is still in the outbox.
+            self.relay.handover.leave_some();
+            return Err(error.into());
+        }
+        let most = if self.acknowledged.is_empty() { LOOK_FOR_LEFT } else { SOON };
+        Ok(Rest::of(most).at_least(PACE))
+    }
+}
+
+impl Relaying {
+    fn new(relay: Relay) -> Self {
+        Self { relay, acknowledged: Vec::new() }
+    }
+
+    /// Publishes everything that was handed over, and what is left in the outbox if there is something.
+    async fn drain(&mut self) -> Result<(), HandleError> {
+        let (mut read_all, mut is_idle) = (false, true);
+        loop {
+            let Taken { batches, left_some } = self.relay.handover.take(BATCH);
+            read_all |= left_some;
+            if batches.is_empty() {
+                break;
+            }
+            is_idle = false;
+            self.publish(batches).await?;
+        }
+        if is_idle || read_all || self.acknowledged.len() >= MOST_LEFT {
+            self.empty().await?;
+        }
+        while read_all {
+            let batches = self.relay.read().await?;
+            // There may be more than a read takes.
+            read_all = !batches.is_empty();
+            self.publish(batches).await?;
+            self.empty().await?;
+        }
+        Ok(())
+    }
+
+    async fn publish(&mut self, batches: Vec<Unpublished>) -> Result<(), HandleError> {
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let (acknowledged, outcome) = self.relay.publish(batches).await;
+        self.acknowledged.extend(acknowledged);
+        outcome
+    }
+
+    /// Takes what the bus has out of the outbox.
+    async fn empty(&mut self) -> Result<(), HandleError> {
+        if self.acknowledged.is_empty() {
+            return Ok(());
+        }
+        let tx = self.relay.database.begin_system().await?;
+        tx.delete_keys::<outbox::Entity>(&self.acknowledged).await?;
+        tx.commit().await?;
+        self.acknowledged.clear();
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -295,8 +328,13 @@ mod tests {
         }
     }
 
-    /// An event that another process wrote.
-    async fn write(relay: &Relay, ids: &IdGenerator, written_at: DateTime<Utc>) {
+    /// An event that a process wrote.
+    async fn write(
+        relay: &Relay,
+        owner: Uuid,
+        ids: &IdGenerator,
+        written_at: DateTime<Utc>,
+    ) -> Vec<Unpublished> {
         let event = history::Model {
             tenant_id: ids.next::<TenantId>(),
             event_id: ids.next(),
@@ -308,19 +346,20 @@ mod tests {
             written_at,
         };
         let written = Unpublished::of_transaction(vec![event.clone()]);
-        let rows = written.iter().map(|batch| batch.row(Uuid::from_u128(2), written_at)).collect();
+        let rows = written.iter().map(|batch| batch.row(owner, written_at)).collect();
         let tx = relay.database.begin_system().await.unwrap();
         tx.insert_many::<outbox::Entity>(rows).await.unwrap();
         tx.insert_many::<history::Entity>(vec![event]).await.unwrap();
         tx.commit().await.unwrap();
+        written
     }
 
-    #[tokio::test]
-    async fn what_another_process_left_is_published_once_it_is_old_enough() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
-        let clock = Arc::new(ManualClock::new(SystemClock.now()));
-        let ids = IdGenerator::new(clock.clone(), Arc::new(SystemEntropy));
+    const OURS: Uuid = Uuid::from_u128(1);
+    const ANOTHERS: Uuid = Uuid::from_u128(2);
+
+    /// A relay on a database and a bus in a folder.
+    async fn relay_in(folder: &std::path::Path, clock: &Arc<ManualClock>) -> Relay {
+        let url = |name: &str| format!("sqlite://{}", folder.join(name).display());
         let database = Database::open(&url("order.sqlite"), &DatabaseOptions::default()).await.unwrap();
         database.migrate::<Migrator>().await.unwrap();
         let bus = bus::open(&url("bus.sqlite"), clock.clone()).await.unwrap();
@@ -330,20 +369,70 @@ mod tests {
         let spec =
             bus::StreamSpec { name: stream.name.to_owned(), subjects, max_bytes: 4 << 20, replicas: 1 };
         bus.declare_stream(&spec).await.unwrap();
-        let owner = Uuid::from_u128(1);
         let (handover, missing) = (Arc::default(), Arc::default());
-        let relay =
-            Relay { source: "order", owner, stream, database, bus, clock: clock.clone(), handover, missing };
+        let clock = clock.clone();
+        Relay { source: "order", owner: OURS, stream, database, bus, clock, handover, missing }
+    }
+
+    async fn published(relay: &Relay) -> u64 {
+        relay.bus.stream_state(relay.stream.name).await.unwrap().last_sequence
+    }
+
+    #[tokio::test]
+    async fn the_outbox_is_emptied_when_nothing_more_comes_when_much_waits_and_in_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(SystemClock.now()));
+        let ids = IdGenerator::new(clock.clone(), Arc::new(SystemEntropy));
+        let relay = relay_in(folder.path(), &clock).await;
+        let mut relaying = Relaying::new(relay.clone());
+        let (running, ended) = (CancellationToken::new(), CancellationToken::new());
+        ended.cancel();
+        let left = async || {
+            let tx = relay.database.read_system().await.unwrap();
+            tx.find::<outbox::Entity>().all(tx.conn()).await.unwrap().len()
+        };
+        let mut given = 0;
+        let mut give = async |count: u64| {
+            for _ in 0..count {
+                relay.handover.give(write(&relay, OURS, &ids, clock.now()).await);
+            }
+            given += count;
+            given
+        };
+        for (count, stop, expected) in [
+            (3, &running, 3),
+            (2, &running, 5),
+            (0, &running, 0),
+            (MOST_LEFT as u64 - 1, &running, MOST_LEFT - 1),
+            (1, &running, 0),
+            (2, &running, 2),
+            (1, &ended, 0),
+        ] {
+            let given = give(count).await;
+            relaying.turn(stop).await.unwrap();
+            assert_eq!((published(&relay).await, left().await), (given, expected), "{count} more");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_another_process_left_is_published_once_it_is_old_enough() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(SystemClock.now()));
+        let ids = IdGenerator::new(clock.clone(), Arc::new(SystemEntropy));
+        let relay = relay_in(folder.path(), &clock).await;
         let mut left = relay.clone().look_for_left();
         let stop = CancellationToken::new();
-        let published = async || relay.bus.stream_state(stream.name).await.unwrap().last_sequence;
 
-        write(&relay, &ids, clock.now()).await;
+        write(&relay, ANOTHERS, &ids, clock.now()).await;
         for (seconds, expected) in [(0, 0), (10, 1)] {
             clock.advance(Duration::from_secs(seconds));
             left.turn(&stop).await.unwrap().unwrap();
-            relay.clone().turn(&stop).await.unwrap();
-            assert_eq!(published().await, expected, "its own process may be about to publish it at first");
+            Relaying::new(relay.clone()).turn(&stop).await.unwrap();
+            assert_eq!(
+                published(&relay).await,
+                expected,
+                "its own process may be about to publish it at first"
+            );
         }
     }
 }
