@@ -54,6 +54,7 @@ impl ServiceDefinition for RoutingService {
             clock: deps.clock.clone(),
             outbox: messaging.outbox(),
             policy: Arc::new(LeastCost::new(config.policy.settings())),
+            known: store::Known::default(),
             untariffed_transit_days: config.policy.untariffed_transit_days,
             plans: PlanCounter::register(&deps.metrics),
         };

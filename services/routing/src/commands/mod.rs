@@ -15,7 +15,10 @@ pub use end::{Change, Verb, change};
 pub use plan::{Asked, plan};
 pub use put_tariff::put_tariff;
 
-use crate::domain::{LeastCost, Outcome};
+use crate::{
+    domain::{LeastCost, Outcome},
+    store::Known,
+};
 
 /// What verbs need besides a transaction.
 #[derive(Debug, Clone)]
@@ -26,6 +29,8 @@ pub struct Context {
     pub outbox: Outbox,
     /// Decides.
     pub policy: Arc<LeastCost>,
+    /// What was just read of locations, tariffs and items.
+    pub known: Known,
     /// Days on the road for tenants without a tariff.
     pub untariffed_transit_days: u16,
     /// What was decided.

@@ -15,7 +15,7 @@ use crate::{
     domain::{ItemFacts, Plan, Planned, Request, Tariff, TenantWorld, plan_batch},
     events::emit,
     inventory::Available,
-    store::{self, Announcement, Key, LocationRow},
+    store::{self, Announcement, Key, Network},
 };
 
 /// An attempt that was asked for.
@@ -93,7 +93,10 @@ async fn decide(
     if requests.is_empty() {
         return Ok(Vec::new());
     }
-    let items = items(tx, requests.iter().map(|(request, _)| request)).await?;
+    let wanted = requests
+        .iter()
+        .flat_map(|(request, _)| request.units.iter().map(|units| (request.tenant, units.item)));
+    let items = context.known.items(tx, wanted.collect(), now).await?;
     let (mut wanted, mut let_go) = (Vec::new(), Vec::new());
     for (request, is_let_go) in requests {
         let unknown = HashMap::new();
@@ -121,49 +124,32 @@ fn not_told(what: &str, id: &dyn std::fmt::Display) -> HandleError {
     HandleError::Failed(format!("{what} {id} is not known yet"))
 }
 
-type Items = HashMap<TenantId, HashMap<ItemId, ItemFacts>>;
-
-async fn items<'r>(tx: &Tx, requests: impl Iterator<Item = &'r Request>) -> Result<Items, HandleError> {
-    let wanted: BTreeSet<_> =
-        requests.flat_map(|request| request.units.iter().map(|units| (request.tenant, units.item))).collect();
-    let mut items = Items::new();
-    for row in store::items(tx, wanted).await? {
-        items.entry(row.tenant_id).or_default().insert(row.item_id, store::item_facts(&row)?);
-    }
-    Ok(items)
-}
-
 /// What the plans of each tenant's orders are made from. Nobody else gives days away until the transaction ends.
 async fn worlds(
     context: &Context,
     tx: &Tx,
     tenants: BTreeSet<TenantId>,
-    items: &Items,
+    items: &HashMap<TenantId, HashMap<ItemId, ItemFacts>>,
     available: Vec<Available>,
     now: DateTime<Utc>,
 ) -> Result<BTreeMap<TenantId, TenantWorld>, HandleError> {
-    let world = |tenant| {
-        let tariff = Tariff::free(context.untariffed_transit_days);
-        (tenant, TenantWorld { tariff, ..TenantWorld::default() })
-    };
-    let mut worlds: BTreeMap<TenantId, TenantWorld> = tenants.into_iter().map(world).collect();
-    for (tenant, stored) in store::tariffs(tx).await? {
-        if let Some(world) = worlds.get_mut(&tenant) {
-            world.tariff = store::tariff(&stored);
-            world.tariff_version = stored.version;
-        }
-    }
-    let rows = store::locations(tx).await?;
-    let is_limited = |row: &&LocationRow| row.active && row.capacity_per_day > 0;
-    let limited: BTreeSet<_> =
-        rows.iter().filter(is_limited).map(|row| (row.tenant_id, row.location_id)).collect();
+    let networks = context.known.networks(tx, &tenants, now).await?;
+    let limited: BTreeSet<_> = networks
+        .iter()
+        .flat_map(|(tenant, network)| network.limited.iter().map(|location| (*tenant, *location)))
+        .collect();
     // Batches of tenants without such a location do not wait for each other.
     store::lock_planning(tx, &limited.iter().map(|(tenant, _)| *tenant).collect()).await?;
-    for row in &rows {
-        if let Some(world) = worlds.get_mut(&row.tenant_id) {
-            world.locations.push(store::location(row)?);
-        }
-    }
+    let world = |(tenant, network): (TenantId, Arc<Network>)| {
+        let world = TenantWorld {
+            locations: network.locations.clone(),
+            tariff: network.tariff.clone().unwrap_or_else(|| Tariff::free(context.untariffed_transit_days)),
+            tariff_version: network.tariff_version,
+            ..TenantWorld::default()
+        };
+        (tenant, world)
+    };
+    let mut worlds: BTreeMap<TenantId, TenantWorld> = networks.into_iter().map(world).collect();
     // No zone is more than a day behind UTC.
     let from = now.date_naive() - Days::new(1);
     for ((tenant, location, date), count) in store::claimed(tx, &limited, from).await? {

@@ -14,5 +14,6 @@ pub async fn put_tariff(
     tenant: TenantId,
     bands: &[Band],
 ) -> Result<i64, CommandError> {
+    context.known.forget_after(tx);
     Ok(store::put_tariff(tx, tenant, bands, context.clock.now()).await?)
 }

@@ -12,7 +12,7 @@ use crate::{
     commands::{self, Asked, Change, Context, Verb},
     domain::{LetGo, LocationUnits},
     inventory::{Available, Inventory},
-    store,
+    store::{self, Known},
 };
 
 /// Consumes what others report.
@@ -24,8 +24,8 @@ pub fn consume(messaging: MessagingBuilder, context: &Context, inventory: Invent
         .consume("end-broken", OnPlan { context: on_plan(), read: broken })
         .consume("end-released", OnPlan { context: on_plan(), read: released })
         .consume("use-issued", OnPlan { context: on_plan(), read: issued })
-        .consume("put-items", PutItems)
-        .consume("put-locations", PutLocations)
+        .consume("put-items", PutItems { known: context.known.clone() })
+        .consume("put-locations", PutLocations { known: context.known.clone() })
 }
 
 struct PlanAttempts {
@@ -119,7 +119,9 @@ fn issued(event: &Received<shipping::FulfilmentIssued>) -> Result<Change, Handle
     Ok(Change { tenant: event.tenant, plan: fulfilment.plan_id.parse()?, verb })
 }
 
-struct PutItems;
+struct PutItems {
+    known: Known,
+}
 
 #[async_trait]
 impl Handler<inventory::ItemChanged> for PutItems {
@@ -136,11 +138,14 @@ impl Handler<inventory::ItemChanged> for PutItems {
         (): (),
     ) -> Result<(), HandleError> {
         let rows = events.iter().map(|event| read::item(event.tenant, &event.payload));
+        self.known.forget_after(tx);
         Ok(store::put_items(tx, rows.collect::<Result<Vec<_>, _>>()?).await?)
     }
 }
 
-struct PutLocations;
+struct PutLocations {
+    known: Known,
+}
 
 #[async_trait]
 impl Handler<inventory::LocationChanged> for PutLocations {
@@ -157,6 +162,7 @@ impl Handler<inventory::LocationChanged> for PutLocations {
         (): (),
     ) -> Result<(), HandleError> {
         let rows = events.iter().map(|event| read::location(event.tenant, &event.payload));
+        self.known.forget_after(tx);
         Ok(store::put_locations(tx, rows.collect::<Result<Vec<_>, _>>()?).await?)
     }
 }

@@ -194,6 +194,31 @@ async fn a_full_fortnight_rules_a_location_out_and_the_next_one_ships() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_one_process_was_told_of_a_location_counts_for_another_after_a_moment() {
+    for mut world in worlds().await {
+        world.add_replica().await;
+        world.stock(world.near, 1_000);
+        world.stock(world.far, 1_000);
+        let mut version = 1;
+        for (active, expected) in [(true, world.near), (false, world.far), (true, world.near)] {
+            version += 1;
+            let near = inventory::Location { active, version, ..location(world.near, "NEAR", 0.1) };
+            world.put_location(world.tenant, near).await;
+            world.settle().await;
+            world.clock.advance(std::time::Duration::from_secs(2));
+            // Enough that each process plans some, and remembers what it planned them by.
+            let attempts: Vec<order::SourcingRequested> = (0..40).map(|_| world.attempt(1)).collect();
+            world.ask_in_turn(&attempts).await;
+            for attempt in &attempts {
+                let planned: routing::Planned = world.hear(attempt).await;
+                assert_eq!(planned.assignments[0].location_id, expected.to_string(), "version {version}");
+            }
+        }
+        world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn replicas_that_plan_at_once_do_not_overbook_a_day() {
     for mut world in worlds().await {
         let limited =
