@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 
+use crate::commands::record_changes::Made;
+
 /// Woken when changes were recorded.
 #[derive(Debug)]
 pub struct Wake {
@@ -21,10 +23,14 @@ impl Default for Wake {
 }
 
 impl Wake {
-    /// Wakes everybody.
-    pub fn all(&self) {
-        self.mails.notify_one();
-        self.webhooks.notify_one();
+    /// Wakes those who have something to do now.
+    pub fn after(&self, made: Made) {
+        if made.mails {
+            self.mails.notify_one();
+        }
+        if made.deliveries {
+            self.webhooks.notify_one();
+        }
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
 

@@ -29,8 +29,17 @@ pub struct PublicEvent {
     pub trace: Option<String>,
 }
 
+/// Whether there is something to send now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made {
+    /// Mails were made.
+    pub mails: bool,
+    /// Deliveries to endpoints were made.
+    pub deliveries: bool,
+}
+
 /// Records events in one transaction: a change each, a mail where a rule says so, a delivery per endpoint that wants it.
-pub async fn record_changes(tx: &Tx, events: &[PublicEvent], now: DateTime<Utc>) -> Result<()> {
+pub async fn record_changes(tx: &Tx, events: &[PublicEvent], now: DateTime<Utc>) -> Result<Made> {
     let tenants = TenantSet::of(events.iter().map(|event| event.tenant));
     let mut positions = store::changes::lock_positions(tx, &tenants).await?;
     let endpoints = store::endpoints::enabled(tx).await?;
@@ -44,11 +53,12 @@ pub async fn record_changes(tx: &Tx, events: &[PublicEvent], now: DateTime<Utc>)
         deliveries.extend(wanting.map(|endpoint| delivery(endpoint, &change, event.trace.clone(), now)));
         changes.push(change);
     }
+    let made = Made { mails: !messages.is_empty(), deliveries: !deliveries.is_empty() };
     store::changes::add(tx, changes).await?;
     store::changes::save_positions(tx, positions).await?;
     store::messages::add(tx, messages).await?;
     store::endpoints::add_deliveries(tx, deliveries).await?;
-    Ok(())
+    Ok(made)
 }
 
 fn change(event: &PublicEvent, position: i64, now: DateTime<Utc>) -> Change {

@@ -39,9 +39,9 @@ impl Handler<Raw> for RecordChanges {
 
     async fn apply(&self, tx: &Tx, events: &[Received<Raw>], (): ()) -> Result<(), HandleError> {
         let events = events.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        record_changes(tx, &events, self.clock.now()).await?;
+        let made = record_changes(tx, &events, self.clock.now()).await?;
         let wake = self.wake.clone();
-        tx.after_commit(move || wake.all());
+        tx.after_commit(move || wake.after(made));
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ use qm_runtime::{
 };
 use qm_tracking_link::TrackingLinks;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, info, warn};
+use tracing::{Instrument as _, debug, warn};
 
 use super::{POLL, sending};
 use crate::{
@@ -211,7 +211,7 @@ impl MailJob {
             template::render(&template, &context).map_err(|error| MailError::Malformed(error.to_string()))?;
         let to = Mailbox::new(name, address);
         self.mailer.send(row.message_id, to, &text, self.clock.now()).await?;
-        info!(order.id = %row.order_id, message.id = %row.message_id, "sent {} for {}", row.template, row.order_id);
+        debug!(order.id = %row.order_id, message.id = %row.message_id, "sent {} for {}", row.template, row.order_id);
         Ok(true)
     }
 
