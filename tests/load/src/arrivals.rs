@@ -84,7 +84,6 @@ pub async fn send(
     for _ in 0..connections {
         let connection = gateway.connect().await?;
         senders.spawn(serve(Sender {
-            gateway: gateway.clone(),
             connection,
             due: Arc::clone(&due),
             bodies: Arc::clone(bodies),
@@ -126,7 +125,6 @@ async fn schedule(queue: &mpsc::UnboundedSender<Due>, arrivals: &Arrivals, start
 
 /// What sends requests over one connection.
 struct Sender {
-    gateway: Gateway,
     connection: Connection,
     due: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Due>>>,
     bodies: Arc<OrderBodies>,
@@ -143,12 +141,6 @@ async fn serve(mut sender: Sender) {
         let body = sender.bodies.body(due.number, &reference);
         let answer = sender.connection.send(Ask::post("/v1/orders", reference, body)).await;
         sender.record(&due, answer);
-        if !sender.connection.is_open() {
-            match sender.gateway.connect().await {
-                Ok(connection) => sender.connection = connection,
-                Err(_) => return,
-            }
-        }
     }
 }
 

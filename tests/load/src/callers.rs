@@ -94,11 +94,10 @@ pub async fn call(gateway: &Gateway, processes: &Processes, calls: Calls) -> Res
     for (number, connection) in connections.into_iter().enumerate() {
         let dice = ChaCha8Rng::seed_from_u64(number as u64);
         let next = Arc::clone(&calls.next);
-        callers.spawn(ask_until(connection, gateway.clone(), next, dice, started + calls.lasting));
+        callers.spawn(ask_until(connection, next, dice, started + calls.lasting));
     }
     let mut all = Heard::default();
     while let Some(heard) = callers.join_next().await.transpose()? {
-        let heard = heard?;
         all.latencies.extend(heard.latencies);
         for (failure, count) in heard.failures {
             *all.failures.entry(failure).or_default() += count;
@@ -120,13 +119,7 @@ pub async fn call(gateway: &Gateway, processes: &Processes, calls: Calls) -> Res
     Ok(served)
 }
 
-async fn ask_until(
-    mut connection: Connection,
-    gateway: Gateway,
-    next: NextAsk,
-    mut dice: ChaCha8Rng,
-    until: Instant,
-) -> Result<Heard, String> {
+async fn ask_until(mut connection: Connection, next: NextAsk, mut dice: ChaCha8Rng, until: Instant) -> Heard {
     let mut heard = Heard::default();
     while Instant::now() < until {
         let ask = next(&mut dice);
@@ -138,9 +131,6 @@ async fn ask_until(
             Ok(answer) => *heard.failures.entry(answer.kind()).or_default() += 1,
             Err(error) => *heard.failures.entry(format!("no answer: {error}")).or_default() += 1,
         }
-        if !connection.is_open() {
-            connection = gateway.connect().await.map_err(|error| error.to_string())?;
-        }
     }
-    Ok(heard)
+    heard
 }

@@ -13,6 +13,9 @@ use hyper_util::rt::TokioIo;
 use qm_runtime::BuildError;
 use tokio::net::TcpStream;
 
+/// Connections that are opened for a request of which nothing has gone out.
+const TRIES: usize = 3;
+
 /// Where requests go, and in whose name.
 #[derive(Debug, Clone)]
 pub struct Gateway {
@@ -83,30 +86,31 @@ impl Gateway {
     /// Opens a connection, to each replica in turn.
     pub async fn connect(&self) -> Result<Connection, BuildError> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.authorities.len().max(1);
-        let authority = self.authorities.get(turn).ok_or("no URL of a gateway")?;
-        let stream = TcpStream::connect(authority).await?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // Its errors reach whoever uses the sender.
-        tokio::spawn(async move { drop(connection.await) });
-        let host = HeaderValue::from_str(authority)?;
-        Ok(Connection { host, authorization: self.authorization.clone(), sender })
+        let authority = self.authorities.get(turn).ok_or("no URL of a gateway")?.clone();
+        let sender = open(&authority).await?;
+        let host = HeaderValue::from_str(&authority)?;
+        Ok(Connection { authority, host, authorization: self.authorization.clone(), sender })
     }
 }
 
-/// An open connection.
+async fn open(authority: &str) -> Result<SendRequest<Full<Bytes>>, BuildError> {
+    let stream = TcpStream::connect(authority).await?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // Its errors reach whoever uses the sender.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(sender)
+}
+
+/// A connection that is kept open, and opened again when the gateway has closed it meanwhile.
 pub struct Connection {
+    authority: String,
     host: HeaderValue,
     authorization: HeaderValue,
     sender: SendRequest<Full<Bytes>>,
 }
 
 impl Connection {
-    /// True when it can still be used.
-    pub fn is_open(&self) -> bool {
-        !self.sender.is_closed()
-    }
-
     /// Asks and waits for the whole answer.
     pub async fn send(&mut self, ask: Ask) -> Result<Answer, BuildError> {
         let request = Request::builder()
@@ -114,19 +118,33 @@ impl Connection {
             .uri(ask.path)
             .header(header::HOST, &self.host)
             .header(header::AUTHORIZATION, &self.authorization);
-        let request = match ask.posted {
+        let mut request = match ask.posted {
             Some((body, key)) => request
                 .header(header::CONTENT_TYPE, "application/json")
                 .header("idempotency-key", key)
                 .body(Full::new(body))?,
             None => request.body(Full::default())?,
         };
-        self.sender.ready().await?;
-        let response = self.sender.send_request(request).await?;
-        Ok(Answer {
-            status: response.status(),
-            says_when: response.headers().contains_key(header::RETRY_AFTER),
-            body: response.into_body().collect().await?.to_bytes(),
-        })
+        if self.sender.ready().await.is_err() {
+            self.sender = open(&self.authority).await?;
+        }
+        for _ in 0..TRIES {
+            match self.sender.try_send_request(request).await {
+                Ok(response) => {
+                    return Ok(Answer {
+                        status: response.status(),
+                        says_when: response.headers().contains_key(header::RETRY_AFTER),
+                        body: response.into_body().collect().await?.to_bytes(),
+                    });
+                }
+                Err(mut error) => match error.take_message() {
+                    // It was closed before anything of the request went out, as a server may do with one that rests.
+                    Some(unsent) => request = unsent,
+                    None => return Err(error.into_error().into()),
+                },
+            }
+            self.sender = open(&self.authority).await?;
+        }
+        Err("the gateway closes every connection".into())
     }
 }

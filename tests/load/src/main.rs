@@ -9,13 +9,14 @@ mod orders;
 mod processes;
 mod report;
 mod scenarios;
+mod selection;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use indicatif::ProgressBar;
 use qm_runtime::BuildError;
-use quartermaster::{dataset::Dataset, shop};
+use quartermaster::shop;
 
 use crate::{
     floors::Floors,
@@ -24,6 +25,7 @@ use crate::{
     processes::Processes,
     report::Report,
     scenarios::{EndToEnd, Plan, Scenario},
+    selection::Selection,
 };
 
 /// Drive a running Quartermaster through its public API and measure what comes of it
@@ -44,6 +46,9 @@ struct Args {
     /// The dataset
     #[arg(long, value_name = "DIR", default_value = "services/quartermaster/data/sample")]
     dataset: PathBuf,
+    /// Use the first so many of its orders and the items that they name, instead of all
+    #[arg(long, value_name = "N")]
+    orders: Option<usize>,
     /// Which orders
     #[arg(long, value_enum, default_value_t = Shape::Short)]
     shape: Shape,
@@ -72,7 +77,7 @@ struct Args {
     #[arg(long)]
     load: bool,
     /// Leave the floors out
-    #[arg(long)]
+    #[arg(long, overrides_with = "no_floors")]
     no_floors: bool,
     /// Where the JSON goes
     #[arg(long, value_name = "FILE")]
@@ -105,10 +110,11 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<bool, BuildError> {
-    let dataset = Dataset::from_dir(&args.dataset)?;
+    let selection = Selection::read(&args.dataset, args.orders)?;
     if args.load {
         let api = shop::Api::new(args.url.first().ok_or("no URL")?, &args.key)?;
-        let loaded = shop::load(&api, &dataset, SCALE, &ProgressBar::hidden()).await?;
+        let (all, bar) = (selection.dataset(), ProgressBar::hidden());
+        let loaded = shop::load_items(&api, all, |sku| selection.has(sku), SCALE, &bar).await?;
         eprintln!(
             "{} items, {} locations, {} rows of stock",
             loaded.items, loaded.locations, loaded.stock_rows
@@ -116,12 +122,12 @@ async fn run(args: Args) -> Result<bool, BuildError> {
         return Ok(true);
     }
     let processes = Processes::of_run(&args.run)?;
-    let bodies = OrderBodies::read(&dataset, args.shape)?;
+    let bodies = OrderBodies::read(&selection, args.shape)?;
     let gateway = Gateway::new(&args.url, &args.key)?;
     let mut report = Report::new(args.shape, &bodies);
     let mut system = EndToEnd::new(gateway, bodies, processes, args.connections);
     for scenario in &args.scenario {
-        measure(*scenario, &args, &dataset, &mut system, &mut report).await?;
+        measure(*scenario, &args, &selection, &mut system, &mut report).await?;
     }
     println!("{report}");
     if let Some(path) = args.json {
@@ -135,7 +141,7 @@ async fn run(args: Args) -> Result<bool, BuildError> {
 async fn measure(
     scenario: Scenario,
     args: &Args,
-    dataset: &Dataset,
+    selection: &Selection,
     system: &mut EndToEnd,
     report: &mut Report,
 ) -> Result<(), BuildError> {
@@ -149,15 +155,15 @@ async fn measure(
                 report.floors = Some(Floors::measure(system.orders_placed())?);
             }
         }
-        Scenario::HotItem => scenarios::hot_item(system, dataset, args.calling_seconds, report).await?,
+        Scenario::HotItem => scenarios::hot_item(system, selection, args.calling_seconds, report).await?,
         Scenario::Reads => {
-            scenarios::reads(system, dataset, args.calling_seconds, report).await?;
+            scenarios::reads(system, selection, args.calling_seconds, report).await?;
             if floors {
                 report.selects = Some(floors::selects()?);
             }
         }
         Scenario::StockFeed => {
-            scenarios::stock_feed(system, dataset, SCALE, args.calling_seconds, report).await?;
+            scenarios::stock_feed(system, selection, SCALE, args.calling_seconds, report).await?;
         }
         Scenario::Burst => report.burst = Some(scenarios::burst(system, rate).await?),
         Scenario::Growth => {

@@ -6,11 +6,10 @@ use bytes::{Bytes, BytesMut};
 use chrono::{TimeDelta, Utc};
 use clap::ValueEnum;
 use qm_runtime::BuildError;
-use quartermaster::{
-    dataset::{Dataset, DatasetOrder},
-    shop::new_order,
-};
+use quartermaster::{dataset::DatasetOrder, shop::new_order};
 use serde::Serialize;
+
+use crate::selection::Selection;
 
 /// How long orders are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
@@ -37,15 +36,14 @@ pub struct OrderBodies {
 }
 
 impl OrderBodies {
-    /// Reads the whole stream of a dataset, without lines of items that are out of stock where they
-    /// could come from.
-    pub fn read(dataset: &Dataset, shape: Shape) -> Result<Self, BuildError> {
-        Self::encode(servable(dataset)?, shape)
+    /// The orders of a selection, without lines of items that are out of stock where they could come from.
+    pub fn read(selection: &Selection, shape: Shape) -> Result<Self, BuildError> {
+        Self::encode(servable(selection)?, shape)
     }
 
     /// All orders of the item that is ordered most, of that one line each.
-    pub fn of_one_item(dataset: &Dataset) -> Result<Self, BuildError> {
-        let orders = servable(dataset)?;
+    pub fn of_one_item(selection: &Selection) -> Result<Self, BuildError> {
+        let orders = servable(selection)?;
         let mut times: BTreeMap<&str, usize> = BTreeMap::new();
         for line in orders.iter().flat_map(|order| &order.lines) {
             *times.entry(&line.sku).or_default() += 1;
@@ -94,23 +92,18 @@ impl OrderBodies {
     }
 }
 
-/// The dataset's orders, without lines that no stock could ever serve.
-fn servable(dataset: &Dataset) -> Result<Vec<DatasetOrder>, BuildError> {
+/// The orders, without lines that no stock could ever serve.
+fn servable(selection: &Selection) -> Result<Vec<DatasetOrder>, BuildError> {
     // Stock is scaled so that it does not run out, which does not help where there is none.
     let mut in_stock = HashSet::new();
-    for row in dataset.stock()? {
-        let row = row?;
-        if row.on_hand > 0 {
-            in_stock.insert((Some(row.location_code), row.sku.clone()));
-            in_stock.insert((None, row.sku));
-        }
+    for row in selection.stock()? {
+        in_stock.insert((Some(row.location_code), row.sku.clone()));
+        in_stock.insert((None, row.sku));
     }
-    let mut orders = Vec::new();
-    for order in dataset.all_orders()? {
-        let mut order = order?;
+    let mut orders = selection.orders()?;
+    for order in &mut orders {
         // One that is collected can only be served there.
         order.lines.retain(|line| in_stock.contains(&(order.pickup_node.clone(), line.sku.clone())));
-        orders.push(order);
     }
     Ok(orders)
 }

@@ -9,7 +9,6 @@ use std::{
 };
 
 use qm_runtime::BuildError;
-use quartermaster::dataset::Dataset;
 
 use super::EndToEnd;
 use crate::{
@@ -17,6 +16,7 @@ use crate::{
     http::Ask,
     orders::OrderBodies,
     report::Report,
+    selection::Selection,
 };
 
 /// So many want it at once.
@@ -25,11 +25,11 @@ const CALLERS: [usize; 2] = [32, 256];
 /// Lets everybody order one item, and waits until all of it is on its way.
 pub async fn hot_item(
     system: &EndToEnd,
-    dataset: &Dataset,
+    selection: &Selection,
     seconds: u64,
     report: &mut Report,
 ) -> Result<(), BuildError> {
-    let bodies = Arc::new(OrderBodies::of_one_item(dataset)?);
+    let bodies = Arc::new(OrderBodies::of_one_item(selection)?);
     for callers in CALLERS {
         let prefix = format!("hot-{callers}-{:x}", chrono::Utc::now().timestamp_millis());
         let (number, bodies) = (AtomicUsize::new(0), Arc::clone(&bodies));

@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
 use qm_runtime::BuildError;
-use quartermaster::dataset::Dataset;
 use rand::{Rng as _, SeedableRng as _, seq::IndexedRandom as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
@@ -14,6 +13,7 @@ use crate::{
     callers::{self, Calls, NextAsk},
     http::Ask,
     report::Report,
+    selection::Selection,
 };
 
 /// Callers at once.
@@ -26,12 +26,12 @@ const ITEMS: usize = 12;
 /// Reads each thing for some time.
 pub async fn reads(
     system: &EndToEnd,
-    dataset: &Dataset,
+    selection: &Selection,
     seconds: u64,
     report: &mut Report,
 ) -> Result<(), BuildError> {
     let (ids, pages) = orders(system).await?;
-    let skus: Vec<String> = dataset.catalogue().iter().map(|item| item.sku.clone()).collect();
+    let skus = selection.skus();
     let each: [(&str, NextAsk); 4] = [
         ("order by id", Arc::new(move |dice| Ask::get(one_of(&ids, dice)))),
         ("list of the newest 50 orders", Arc::new(|_| Ask::get("/v1/orders?limit=50"))),

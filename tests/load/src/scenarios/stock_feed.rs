@@ -10,7 +10,6 @@ use std::{
 
 use bytes::Bytes;
 use qm_runtime::BuildError;
-use quartermaster::dataset::{Dataset, StockRow};
 use serde_json::json;
 
 use super::EndToEnd;
@@ -18,6 +17,7 @@ use crate::{
     callers::{self, Calls},
     http::Ask,
     report::Report,
+    selection::Selection,
 };
 
 /// Positions in one request, and how many report at once.
@@ -27,13 +27,12 @@ const CALLERS: usize = 2;
 /// Counts positions again and again; each count differs from the one before, so that each is a movement.
 pub async fn stock_feed(
     system: &EndToEnd,
-    dataset: &Dataset,
+    selection: &Selection,
     scale: i64,
     seconds: u64,
     report: &mut Report,
 ) -> Result<(), BuildError> {
-    let rows: Vec<StockRow> = dataset.stock()?.collect::<Result<_, _>>()?;
-    let rows: Vec<StockRow> = rows.into_iter().filter(|row| row.on_hand > 0).collect();
+    let rows = selection.stock()?;
     let prefix = format!("feed-{:x}", chrono::Utc::now().timestamp_millis());
     let number = AtomicUsize::new(0);
     let next = move |_: &mut _| {
