@@ -5,6 +5,7 @@ use std::{
     error::Error,
 };
 
+use qm_clock::Clock as _;
 use qm_messaging::{Envelope, bus::matches};
 use qm_proto::{events::STREAMS, order::v1::Order};
 use quartermaster::verify::{Report, Verifier};
@@ -47,6 +48,8 @@ pub async fn broken(world: &World, people: &mut People) -> Result<Vec<String>> {
     stock_moved_once(world, people, &mut broken).await?;
     let kept = tables::places_kept(&world.file("routing")).await?;
     broken.extend(kept.iter().map(|plan| format!("plan {plan} keeps a place, and every order has ended")));
+    let kept = tables::holds_kept(&world.file("inventory"), world.clock.now()).await?;
+    broken.extend(kept.iter().map(|hold| format!("hold {hold} outlives its time")));
     let report = verifier(world).verify().await?;
     if !report.is_clean() || report.in_flight > 0 {
         broken.push(what_is_wrong(&report));

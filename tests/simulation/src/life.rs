@@ -33,13 +33,15 @@ const STEPS: usize = 160;
 const LULL_ROUNDS: usize = 3;
 const LULL: Duration = Duration::from_secs(31);
 /// Rounds in which people only work, and everything still goes wrong.
-const STORMY_ROUNDS: usize = 5;
+const STORMY_ROUNDS: usize = 8;
 /// Rounds in which everything must come to rest.
 const ROUNDS: u32 = 80;
 /// Between two occasions on which people let go and goods arrive, in rounds.
 const LET_GO: u32 = 8;
 /// Between two looks after streams and tables, in rounds.
 const LOOK_AFTER: u32 = 6;
+/// Longer than goods are held for those who waited.
+const HOLDS_LAST: Duration = Duration::from_secs(61);
 /// Turns in which what is under way arrives, as long as no time passes.
 const HOPS: usize = 30;
 
@@ -294,6 +296,9 @@ impl Life {
             self.round(true, round % LOOK_AFTER == 0).await?;
             unrest = laws::unrest(&self.world, &self.people).await?;
             if unrest.is_empty() {
+                // What is held for somebody who does not come is let go.
+                self.go_on(What::Pass(HOLDS_LAST)).await?;
+                self.round(true, false).await?;
                 return laws::broken(&self.world, &mut self.people).await;
             }
             // What waits for long comes as well.

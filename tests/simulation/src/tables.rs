@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, Database, DatabaseBackend, DatabaseConnection, DbErr, Statement,
 };
@@ -104,6 +105,16 @@ pub async fn issues(file: &Path) -> Result<(String, String), DbErr> {
     let issued = one("SELECT CAST(COALESCE(SUM(issued), 0) AS TEXT) FROM reservation_leg").await?;
     connection.close().await?;
     Ok((left, issued))
+}
+
+/// Units that are held for somebody although their time is over.
+pub async fn holds_kept(file: &Path, now: DateTime<Utc>) -> Result<Vec<String>, DbErr> {
+    let connection = open(file).await?;
+    let now = now.to_rfc3339();
+    let sql = format!("SELECT hex(hold_id) FROM stock_hold WHERE julianday(expires_at) < julianday('{now}')");
+    let kept = rows(&connection, &sql).await?;
+    connection.close().await?;
+    Ok(kept)
 }
 
 /// Plans that claim a place in a location's day for units that neither left nor were let go.

@@ -191,9 +191,10 @@ impl World {
         text.push_str(match S::NAME {
             "order" => "[placing]\nlinger_ms = 0\n",
             "inventory" => "[waits]\nlook_again_ms = 600000\n",
+            // So quick that the delivery may be told before the issue.
             "shipping" => {
-                "[labels]\ncarrier_timeout_ms = 1\n[simulated_carrier]\nin_transit_after_ms = 1000\n\
-                 out_for_delivery_after_ms = 20000\ndelivered_after_ms = 60000\n"
+                "[labels]\ncarrier_timeout_ms = 1\n[simulated_carrier]\nin_transit_after_ms = 200\n\
+                 out_for_delivery_after_ms = 500\ndelivered_after_ms = 1500\n"
             }
             _ => "",
         });

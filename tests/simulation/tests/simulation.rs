@@ -51,10 +51,11 @@ fn orders_come_to_rest_with_clean_books_whatever_goes_wrong() {
 #[test]
 fn every_deliberate_bug_still_fits_the_code() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut patches: Vec<_> =
-        here.join("mutants").read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
-    patches.sort();
+    let in_folder = |name: &str| here.join(name).read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let mut patches: Vec<_> = in_folder("mutants").collect();
     assert!(patches.len() >= 20, "{patches:?}");
+    patches.extend(in_folder("races"));
+    patches.sort();
     for patch in patches {
         let mut git = Command::new("git");
         git.args(["apply", "--check"]).arg(&patch).current_dir(here.join("../.."));

@@ -78,6 +78,28 @@ async fn a_hundred_units_go_to_a_hundred_of_four_hundred_plans() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn replicas_that_reserve_at_once_promise_no_unit_twice() {
+    for mut world in worlds().await {
+        world.add_replica().await;
+        world.record(world.tenant, "", &[(MovementKind::Receive, 100)]).await.unwrap();
+        let plans: Vec<_> = (0..200).map(|_| world.plan(1)).collect();
+        // One after another, so that there is something for both while each is at work.
+        for plan in &plans {
+            world.tell(world.tenant, plan.order, &plan.planned).await;
+        }
+        let mut reserved = 0;
+        for plan in &plans {
+            if world.hear_either::<inventory::Reserved, inventory::Rejected>(plan.order).await {
+                reserved += 1;
+            }
+        }
+        assert_eq!((reserved, world.buckets().await), (100, (100, 100, 0)));
+        assert_eq!(world.facts("live_claims").await.len(), 100);
+        world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_release_may_overtake_its_reservation() {
     for mut world in worlds().await {
         world.record(world.tenant, "", &[(MovementKind::Receive, 5)]).await.unwrap();

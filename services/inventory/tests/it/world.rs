@@ -35,6 +35,9 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// Small: a server sets a stream's bytes aside, and every test has streams of its own.
 const STREAM_BYTES: u64 = 4 << 20;
 
+type Config = <InventoryService as ServiceDefinition>::Config;
+type Running = tokio::task::JoinHandle<Result<(), qm_runtime::RunError>>;
+
 pub(crate) struct World {
     pub(crate) client: InventoryServiceClient<GrpcChannel>,
     pub(crate) operations:
@@ -49,7 +52,9 @@ pub(crate) struct World {
     heard: Box<dyn Subscription>,
     backlog: Vec<Envelope>,
     shutdown: CancellationToken,
-    running: Option<tokio::task::JoinHandle<Result<(), qm_runtime::RunError>>>,
+    config: Config,
+    deps: Deps,
+    running: Vec<Running>,
     _folder: tempfile::TempDir,
 }
 
@@ -98,15 +103,13 @@ impl World {
         let text = format!(
             "[database]\nurl = {database_url:?}\n[bus]\nurl = {bus_url:?}\nstream_max_bytes = {STREAM_BYTES}\n[grpc]\nlisten = \"\"\n[admin]\nlisten = \"\"\n"
         );
-        let config: <InventoryService as ServiceDefinition>::Config =
-            Loader::new("inventory", InventoryService::DEFAULTS)
-                .unwrap()
-                .toml("the test", &text)
-                .unwrap()
-                .load()
-                .unwrap();
+        let config: Config = Loader::new("inventory", InventoryService::DEFAULTS)
+            .unwrap()
+            .toml("the test", &text)
+            .unwrap()
+            .load()
+            .unwrap();
         let metrics = Metrics::new("inventory");
-        let host = Host::bind(&config.host(), metrics.clone()).unwrap();
         let deps = Deps {
             clock: shared,
             ids: ids.clone(),
@@ -114,13 +117,10 @@ impl World {
             database,
             bus: bus.clone(),
             peers: Peers::new(),
-            metrics: metrics.clone(),
+            metrics,
         };
-        let assembly = InventoryService::build(config, deps).await.unwrap();
-        let channel =
-            GrpcChannel::in_process("inventory", ServedRoutes::new(assembly.routes(), metrics, 1_024));
         let shutdown = CancellationToken::new();
-        let running = Some(tokio::spawn(host.run([assembly], shutdown.clone())));
+        let (channel, running) = replica(&config, &deps, &shutdown).await;
         let name = format!("test-{}", ids.next::<EventId>().as_uuid().simple());
         let heard = bus
             .subscribe(&ConsumerSpec {
@@ -147,7 +147,9 @@ impl World {
             heard,
             backlog: Vec::new(),
             shutdown,
-            running,
+            config,
+            deps,
+            running: vec![running],
             _folder: folder,
         };
         for tenant in [world.tenant, world.other_tenant] {
@@ -156,6 +158,12 @@ impl World {
         world.item = world.items(world.tenant).await.remove(0).id.parse().unwrap();
         world.location = world.locations(world.tenant).await.remove(0).id.parse().unwrap();
         world
+    }
+
+    /// Another process of the service at the same work.
+    pub(crate) async fn add_replica(&mut self) {
+        let (_, running) = replica(&self.config, &self.deps, &self.shutdown).await;
+        self.running.push(running);
     }
 
     /// An item and a location.
@@ -429,11 +437,22 @@ impl World {
     }
 
     /// Stops the service and checks that it ended well.
-    pub(crate) async fn stop(mut self) {
+    pub(crate) async fn stop(self) {
         self.verify().await;
         self.shutdown.cancel();
-        self.running.take().unwrap().await.unwrap().unwrap();
+        for running in self.running {
+            running.await.unwrap().unwrap();
+        }
     }
+}
+
+/// A process of the service at work.
+async fn replica(config: &Config, deps: &Deps, shutdown: &CancellationToken) -> (GrpcChannel, Running) {
+    let host = Host::bind(&config.host(), deps.metrics.clone()).unwrap();
+    let assembly = InventoryService::build(config.clone(), deps.clone()).await.unwrap();
+    let served = ServedRoutes::new(assembly.routes(), deps.metrics.clone(), 1_024);
+    let channel = GrpcChannel::in_process("inventory", served);
+    (channel, tokio::spawn(host.run([assembly], shutdown.clone())))
 }
 
 async fn new_database(server: &str, ids: &IdGenerator) -> String {

@@ -70,6 +70,27 @@ async fn what_another_process_changed_is_seen_and_built_upon() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn changes_of_two_processes_at_once_lose_nothing() {
+    for world in worlds().await {
+        let (first, second) = (world.client.clone(), world.replica().await);
+        for _ in 0..20 {
+            let placed = world.place(1).await;
+            let hold = |client: &Client, kind: &str| {
+                let (client, kind) = (client.clone(), kind.to_owned());
+                let request =
+                    order::HoldOrderRequest { order_id: placed.id.clone(), kind, ..Default::default() };
+                let request = with_tenant(request, world.tenant);
+                async move { client.clone().hold_order(request).await.unwrap() }
+            };
+            tokio::join!(hold(&first, "manual"), hold(&second, "fraud"));
+            let held = get(&world, &first, &placed.id).await.unwrap();
+            assert_eq!((held.holds.len(), held.revision), (2, placed.revision + 2), "{held:?}");
+        }
+        world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_order_that_cannot_be_read_fails_no_other() {
     for world in worlds().await {
         let mut ids = Vec::new();
