@@ -94,10 +94,10 @@ pub async fn live(
         lived.lock().unwrap_or_else(PoisonError::into_inner).push(step.clone());
         life.step(&step, &rates).await?;
     }
-    let mut broken = life.lull(template.audits_lulls).await?;
+    let mut broken = life.lull().await?;
     if broken.is_empty() {
         life.go_on_in_storm(&rates).await?;
-        broken = life.lull(template.audits_lulls).await?;
+        broken = life.lull().await?;
     }
     if broken.is_empty() {
         broken = life.come_to_rest().await?;
@@ -253,7 +253,7 @@ impl Life {
 
     /// People pause and nothing goes wrong until all that was told has arrived. The laws that are broken then: in the end, when
     /// everything is delivered, a claim that was lost on the way has left no trace.
-    async fn lull(&mut self, is_audited: bool) -> Result<Vec<String>> {
+    async fn lull(&mut self) -> Result<Vec<String>> {
         for round in 0..LULL_ROUNDS {
             self.one_of_each().await?;
             self.round(false, round == 0).await?;
@@ -263,7 +263,7 @@ impl Life {
         if self.world.broker.unsettled() > 0 {
             return Ok(vec!["not all that was told arrives in a lull".to_owned()]);
         }
-        if is_audited { laws::broken_in_a_lull(&self.world).await } else { Ok(Vec::new()) }
+        laws::broken_in_a_lull(&self.world).await
     }
 
     /// Work goes on, and what goes wrong as well: what is under way meets each other everywhere, up to the door.

@@ -33,16 +33,11 @@ struct Options {
     /// Does not look for the shortest life that fails.
     #[arg(long)]
     as_found: bool,
-    /// Audits lives in their lulls as well, before anything unanswered is asked again. Sharper, and not yet clean: see
-    /// docs/reliability.md.
-    #[arg(long)]
-    lulls: bool,
 }
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error + Send + Sync>> {
     let options = Options::parse();
-    let mut template = template()?;
-    template.audits_lulls = options.lulls;
+    let template = template()?;
     if let Some(seed) = options.seed {
         let mut lived = run_one(&template, seed, None);
         if let Some(only) = options.only {

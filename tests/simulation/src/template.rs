@@ -25,8 +25,6 @@ pub struct Template {
     pub now: DateTime<Utc>,
     /// Whose shop it is.
     pub tenant: TenantId,
-    /// Whether lives made of it are audited in their lulls as well, before anything unanswered is asked again.
-    pub audits_lulls: bool,
 }
 
 impl Template {
@@ -44,7 +42,7 @@ impl Template {
         for service in SERVICES {
             tables::fold(&folder.path().join(format!("{service}.db"))).await?;
         }
-        Ok(Self { folder, bus, now, tenant, audits_lulls: false })
+        Ok(Self { folder, bus, now, tenant })
     }
 
     /// Copies the databases to another folder.
