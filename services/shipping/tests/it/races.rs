@@ -109,17 +109,14 @@ async fn asked_again_shipping_tells_again_and_does_nothing_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_and_its_recall_at_once_always_end_cancelled() {
     for mut world in worlds().await {
-        let mut asked = Vec::new();
-        for n in 0..30 {
+        for n in 0..60 {
             let work = world.work(FulfilmentKind::Ship, &[1]);
             if n % 2 == 0 {
                 tokio::join!(world.ask(&work), world.recall(&work));
             } else {
                 tokio::join!(world.recall(&work), world.ask(&work));
             }
-            asked.push(work);
-        }
-        for work in asked {
+            // One pair after another: both consumers rest when it comes, and begin at the same time.
             let cancelled: shipping::FulfilmentCancelled = world.hear(&work.fulfilment_id).await;
             assert_eq!(cancelled.units, work.units);
             assert_eq!(world.get(&work.fulfilment_id).await.status, "cancelled");
