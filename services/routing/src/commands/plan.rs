@@ -114,7 +114,11 @@ async fn decide(
     });
     let planned = planned.await.map_err(|error| HandleError::Failed(format!("planning: {error}")))?;
     match planned.iter().find_map(|planned| planned.unknown_location) {
-        Some(location) => Err(not_told("location", &location)),
+        Some(location) => {
+            // Another process may have been told meanwhile: the next try looks again.
+            context.known.forget();
+            Err(not_told("location", &location))
+        }
         None => Ok(planned),
     }
 }

@@ -116,15 +116,18 @@ impl Known {
         Ok(items)
     }
 
+    /// Forgets everything: something turned out to be missing.
+    pub fn forget(&self) {
+        let mut read = self.lock();
+        read.changes += 1;
+        read.networks.clear();
+        read.items.clear();
+    }
+
     /// Forgets everything once the transaction is committed, which changes some of it.
     pub fn forget_after(&self, tx: &Tx) {
         let known = self.clone();
-        tx.after_commit(move || {
-            let mut read = known.lock();
-            read.changes += 1;
-            read.networks.clear();
-            read.items.clear();
-        });
+        tx.after_commit(move || known.forget());
     }
 
     fn lock(&self) -> MutexGuard<'_, Read> {

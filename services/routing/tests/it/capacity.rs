@@ -219,6 +219,33 @@ async fn what_one_process_was_told_of_a_location_counts_for_another_after_a_mome
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_location_is_planned_for_whichever_process_was_told_of_it() {
+    for mut world in worlds().await {
+        world.add_replica().await;
+        world.stock(world.near, 1_000);
+        // Each process plans some, and remembers a network without the new location; no time passes.
+        let before: Vec<order::SourcingRequested> = (0..40).map(|_| world.attempt(1)).collect();
+        world.ask_in_turn(&before).await;
+        for attempt in &before {
+            world.hear::<routing::Planned>(attempt).await;
+        }
+        let new = world.ids.next();
+        world.stock(world.near, 0);
+        world.stock(new, 1_000);
+        world.put_location(world.tenant, location(new, "NEW", 0.2)).await;
+        world.settle().await;
+        let after: Vec<order::SourcingRequested> = (0..40).map(|_| world.attempt(1)).collect();
+        world.ask_in_turn(&after).await;
+        for attempt in &after {
+            let planned: routing::Planned = world.hear(attempt).await;
+            assert_eq!(planned.assignments[0].location_id, new.to_string());
+        }
+        assert_eq!(world.backlog().await.dead_letters, 0);
+        world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn replicas_that_plan_at_once_do_not_overbook_a_day() {
     for mut world in worlds().await {
         let limited =
