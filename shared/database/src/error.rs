@@ -103,6 +103,9 @@ fn kind(error: &DbErr) -> Kind {
         sqlx::Error::Database(database) => match database.code().as_deref() {
             // PostgreSQL: serialization_failure, deadlock_detected, lock_not_available.
             Some("40001" | "40P01" | "55P03") => Kind::Conflict,
+            // PostgreSQL, check_violation without a name: it is no check of ours that refused the row but its partition, since
+            // the row's own one was made after the statement had chosen. Tried again, it finds that one.
+            Some("23514") if database.constraint().is_none() => Kind::Conflict,
             // SQLite: SQLITE_BUSY, SQLITE_LOCKED, SQLITE_BUSY_SNAPSHOT, SQLITE_LOCKED_SHAREDCACHE.
             Some("5" | "6" | "517" | "262") => Kind::Conflict,
             // PostgreSQL: connection exceptions (class 08), resources used up, such as connections or the disk (53), errors

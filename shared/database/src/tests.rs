@@ -9,7 +9,7 @@ use std::{
 };
 
 use qm_ids::TenantId;
-use sea_orm::{ConnectionTrait as _, DbErr, EntityTrait as _, entity::prelude::*};
+use sea_orm::{ConnectionTrait as _, DbErr, EntityTrait as _, TransactionTrait as _, entity::prelude::*};
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
 use uuid::Uuid;
 
@@ -340,6 +340,33 @@ async fn a_row_of_its_own_is_made_once_for_each_tenant_and_locked() {
         let tx = world.database.read(&TenantSet::of([world.ours, world.theirs])).await.unwrap();
         let rows = tx.find::<Things>().all(tx.conn()).await.unwrap();
         assert_eq!(rows.iter().map(|row| row.amount).collect::<Vec<_>>(), [120, 120]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_whose_partition_is_just_being_made_can_be_tried_again() {
+    for world in worlds().await.into_iter().filter(|world| world.database.is_postgres()) {
+        let sql = "CREATE TABLE parted (day bigint NOT NULL, amount bigint CHECK (amount > 0)) PARTITION BY RANGE (day);
+            CREATE TABLE parted_default PARTITION OF parted DEFAULT";
+        world.database.execute_schema_change(sql).await.unwrap();
+        let making = world.database.writer().begin().await.unwrap();
+        let sql = "CREATE TABLE parted_1 (LIKE parted INCLUDING ALL);
+            ALTER TABLE parted ATTACH PARTITION parted_1 FOR VALUES FROM (1) TO (2)";
+        making.execute_unprepared(sql).await.unwrap();
+        let writer = world.database.writer().clone();
+        let writing = tokio::spawn(async move {
+            writer.execute_unprepared("INSERT INTO parted VALUES (1, 1)").await.map_err(Error::from)
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        making.commit().await.unwrap();
+        let refused = writing.await.unwrap().expect_err("it had chosen the default partition");
+        assert!(refused.is_retryable(), "{refused:?}");
+        let again = world.database.writer().execute_unprepared("INSERT INTO parted VALUES (1, 1)").await;
+        assert_eq!(again.unwrap().rows_affected(), 1);
+        // A check of ours is no matter of trying again.
+        let wrong = world.database.writer().execute_unprepared("INSERT INTO parted VALUES (1, 0)").await;
+        let wrong = Error::from(wrong.unwrap_err());
+        assert!(!wrong.is_retryable() && !wrong.is_unavailable(), "{wrong:?}");
     }
 }
 
