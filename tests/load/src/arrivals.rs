@@ -82,7 +82,7 @@ pub async fn send(
     let outcome = Arc::new(Mutex::new(Outcome::default()));
     let mut senders = JoinSet::new();
     for _ in 0..connections {
-        let connection = gateway.connect().await?;
+        let connection = gateway.connection()?;
         senders.spawn(serve(Sender {
             connection,
             due: Arc::clone(&due),

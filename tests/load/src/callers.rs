@@ -87,7 +87,7 @@ pub async fn call(gateway: &Gateway, processes: &Processes, calls: Calls) -> Res
     let mut callers = JoinSet::new();
     let mut connections = Vec::with_capacity(calls.callers);
     for _ in 0..calls.callers {
-        connections.push(gateway.connect().await?);
+        connections.push(gateway.connection()?);
     }
     let before = processes.usage()?;
     let started = Instant::now();

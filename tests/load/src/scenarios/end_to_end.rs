@@ -86,7 +86,7 @@ impl EndToEnd {
 
     /// Orders that are stored.
     pub async fn orders_stored(&self) -> Result<i64, BuildError> {
-        let answer = self.gateway.connect().await?.send(Ask::get("/v1/summary")).await?;
+        let answer = self.gateway.connection()?.send(Ask::get("/v1/summary")).await?;
         let summary: Value = serde_json::from_slice(&answer.body)?;
         let orders = summary["orders"].as_object().ok_or_else(|| answer.kind())?;
         Ok(orders.values().filter_map(Value::as_i64).sum())
@@ -94,7 +94,7 @@ impl EndToEnd {
 
     /// The number of the newest order.
     pub async fn newest_number(&self) -> Result<i64, BuildError> {
-        let answer = self.gateway.connect().await?.send(Ask::get("/v1/orders?limit=1")).await?;
+        let answer = self.gateway.connection()?.send(Ask::get("/v1/orders?limit=1")).await?;
         let page: Value = serde_json::from_slice(&answer.body)?;
         Ok(page["data"][0]["number"].as_i64().ok_or("no order is stored")?)
     }
@@ -168,7 +168,7 @@ impl EndToEnd {
     /// Places orders at a rate, waits for the last of them, and says what came of it.
     pub async fn step(&mut self, rate: f64, seconds: u64) -> Result<Measured, BuildError> {
         let (sample, samples) = mpsc::unbounded_channel();
-        let follower = Follower::new(self.gateway.connect().await?);
+        let follower = Follower::new(self.gateway.connection()?);
         let (largest, is_over) = (Arc::clone(&follower.largest_lag), Arc::clone(&follower.is_over));
         let following = tokio::spawn(follower.follow(samples));
         let arrivals = self.arrivals(rate, Duration::from_secs(seconds));
@@ -214,7 +214,7 @@ impl EndToEnd {
     /// Waits until no order is left that has not reached fulfilment, a minute from `ended` on at most. Returns how many are,
     /// as far as one page shows them.
     pub async fn drain(&self, ended: Instant) -> Result<usize, BuildError> {
-        let mut connection = self.gateway.connect().await?;
+        let mut connection = self.gateway.connection()?;
         loop {
             let answer = connection.send(Ask::get("/v1/orders?status=placed&limit=200")).await?;
             let page: Value = serde_json::from_slice(&answer.body)?;
@@ -229,7 +229,7 @@ impl EndToEnd {
 
     /// From placing to allocation of the orders that were followed, microseconds, by their own timelines.
     async fn allocations(&self, orders: &[String]) -> Result<Vec<u32>, BuildError> {
-        let mut connection = self.gateway.connect().await?;
+        let mut connection = self.gateway.connection()?;
         let mut allocations = Vec::with_capacity(orders.len());
         for order in orders {
             let answer = connection.send(Ask::get(format!("/v1/orders/{order}/timeline"))).await?;

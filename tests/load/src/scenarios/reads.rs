@@ -58,7 +58,7 @@ fn one_of(paths: &[String], dice: &mut ChaCha8Rng) -> String {
 
 /// Where some orders are, and their tracking pages.
 async fn orders(system: &EndToEnd) -> Result<(Vec<String>, Vec<String>), BuildError> {
-    let mut connection = system.gateway().connect().await?;
+    let mut connection = system.gateway().connection()?;
     let mut dice = ChaCha8Rng::seed_from_u64(1);
     let newest = system.newest_number().await?;
     let (mut ids, mut pages) = (Vec::with_capacity(ORDERS), Vec::with_capacity(ORDERS));
