@@ -53,7 +53,9 @@ impl ServiceDefinition for InventoryService {
             look_again_after: TimeDelta::milliseconds(config.waits.look_again_ms),
             reviews: Arc::default(),
         };
-        let messaging = events::consume::consume(messaging, &context).build();
+        let remember = events::remember::RememberBooks { context: context.clone() };
+        let messaging = events::consume::consume(messaging, &context).remember(&[], remember).build();
+        messaging.catch_up().await?;
         let api = Api::new(deps.database.clone(), context.clone());
         let audit = Audit { database: deps.database.clone(), clock: deps.clock };
         let database = deps.database;

@@ -52,13 +52,13 @@ impl ServiceDefinition for NotificationService {
 
     async fn build(config: Config, deps: Deps) -> Result<Assembly, BuildError> {
         let post = way_to(config.mail.target()?)?;
-        Self::with_post(config, deps, post)
+        Self::with_post(config, deps, post).await
     }
 }
 
 impl NotificationService {
     /// Puts the service together with a way for mails other than the configured one.
-    pub fn with_post(config: Config, deps: Deps, post: Arc<dyn Post>) -> Result<Assembly, BuildError> {
+    pub async fn with_post(config: Config, deps: Deps, post: Arc<dyn Post>) -> Result<Assembly, BuildError> {
         let wake = Arc::new(Wake::default());
         let messaging = MessagingBuilder::new(
             Self::NAME,
@@ -71,6 +71,7 @@ impl NotificationService {
         )
         .metrics(deps.metrics.clone());
         let messaging = events::consume::consume(messaging, &deps.clock, &wake).build();
+        messaging.catch_up_in_time().await;
         let mails = MailJob {
             database: deps.database.clone(),
             clock: deps.clock.clone(),

@@ -53,6 +53,7 @@ impl ServiceDefinition for OrderService {
             patience: TimeDelta::milliseconds(config.saga.ask_again_after_ms),
         };
         let messaging = events::consume::consume(messaging, &context).build();
+        messaging.catch_up_in_time().await;
         let api =
             Api::new(deps.database.clone(), context.clone(), deps.peers.get("inventory")?, &config.placing);
         let audit =

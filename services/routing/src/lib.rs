@@ -60,6 +60,7 @@ impl ServiceDefinition for RoutingService {
         };
         let inventory = Inventory::new(deps.peers.get("inventory")?);
         let messaging = events::consume::consume(messaging, &context, inventory).build();
+        messaging.catch_up_in_time().await;
         let api = Api { database: deps.database.clone(), context };
         let audit = Audit { database: deps.database };
         Ok(Assembly::new(Self::NAME)

@@ -48,13 +48,13 @@ impl ServiceDefinition for ShippingService {
     type Migrator = Migrator;
 
     async fn build(config: Config, deps: Deps) -> Result<Assembly, BuildError> {
-        Self::with_carrier(config, deps, |simulated| simulated)
+        Self::with_carrier(config, deps, |simulated| simulated).await
     }
 }
 
 impl ShippingService {
     /// Puts the service together with a carrier that stands before the simulated one, or in its place.
-    pub fn with_carrier(
+    pub async fn with_carrier(
         config: Config,
         deps: Deps,
         before: impl FnOnce(Arc<dyn Carrier>) -> Arc<dyn Carrier>,
@@ -79,7 +79,10 @@ impl ShippingService {
             carrier_timeout: config.labels.carrier_timeout(),
             wake: wake.clone(),
         };
-        let messaging = events::consume::consume(messaging, &context).build();
+        let remember = events::remember::RememberWork { context: context.clone() };
+        let messaging =
+            events::consume::consume(messaging, &context).remember(&["request"], remember).build();
+        messaging.catch_up().await?;
         let scans = ScanJob {
             context: context.clone(),
             ids: deps.ids,

@@ -1,7 +1,7 @@
 //! Taking events from the bus in batches and applying each exactly once in effect.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     marker::PhantomData,
     sync::Arc,
     time::Duration,
@@ -84,6 +84,10 @@ pub(crate) trait Consumer: Send + Sync {
 
     /// Applies one message that had been set aside.
     async fn replay(&self, message: &Message) -> Result<(), HandleError>;
+
+    /// Applies messages that a stream still holds, but for those that were applied before. What cannot be applied is set
+    /// aside as ever; returns what shall be tried again. `failures` counts from one try to the next.
+    async fn take(&self, messages: Vec<Message>, failures: &mut HashMap<String, u32>) -> Vec<Message>;
 }
 
 pub(crate) struct TypedConsumer<P, H> {
@@ -131,6 +135,19 @@ impl<P: Payload, H: Handler<P>> Consumer for TypedConsumer<P, H> {
         let delivery = Delivery { message: message.clone(), token: String::new(), attempt: 1 };
         let taken = self.read(delivery).map_err(|malformed| HandleError::Poison(malformed.1))?;
         self.try_batch(std::slice::from_ref(&taken)).await
+    }
+
+    async fn take(&self, messages: Vec<Message>, failures: &mut HashMap<String, u32>) -> Vec<Message> {
+        let deliver = |(place, message): (usize, &Message)| Delivery {
+            message: message.clone(),
+            token: place.to_string(),
+            attempt: 1,
+        };
+        let deliveries = messages.iter().enumerate().map(deliver).collect();
+        let settlement = self.handle(deliveries, failures).await;
+        let again: HashSet<String> = settlement.again.into_iter().flat_map(|(_, tokens)| tokens).collect();
+        let is_again = |(place, _): &(usize, Message)| again.contains(&place.to_string());
+        messages.into_iter().enumerate().filter(is_again).map(|(_, message)| message).collect()
     }
 }
 

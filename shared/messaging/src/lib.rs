@@ -17,6 +17,7 @@ mod messaging;
 pub mod migrations;
 mod outbox;
 mod relay;
+mod restoration;
 mod table;
 mod unpublished;
 
@@ -27,3 +28,4 @@ pub use error::HandleError;
 pub use event::{NewEvent, Received};
 pub use messaging::{Backlog, Messaging, MessagingBuilder, MessagingOptions};
 pub use outbox::Outbox;
+pub use restoration::Remember;

@@ -1,5 +1,5 @@
-//! What a service does for its own stream and tables now and then: it declares the stream, purges what every consumer
-//! has settled, notices a stream that lost its tail or was made anew and publishes again, makes and drops partitions.
+//! What a service does for its own stream and tables now and then: it declares the stream, makes room on it, notices a stream
+//! that lost its tail or was made anew and publishes again, notices a database that was restored, makes and drops partitions.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -17,8 +17,9 @@ use uuid::Uuid;
 
 use crate::{
     Envelope, HandleError, MessagingOptions,
-    bus::{StreamSpec, StreamState},
+    bus::{BusError, StreamSpec, StreamState},
     relay::Relay,
+    restoration::Restoration,
     table::{history, inbox, outbox, stream_memory},
 };
 
@@ -26,6 +27,9 @@ const ROUND: Duration = Duration::from_secs(30);
 /// Messages younger than this stay on the stream, however settled: longer than the broker's window for duplicates, so
 /// that a repeated publish is still recognised.
 const KEEP_ON_STREAM: TimeDelta = TimeDelta::minutes(5);
+/// Part of its room that a stream may fill with what everybody has settled: what is left on it is what a restored database
+/// can learn again, and the rest is for what nobody has settled yet.
+const KEPT_PART: u64 = 2;
 /// What a stream that lost its tail may have lost before the last message that it still has: publishes are concurrent.
 const REPUBLISH_MARGIN_MINUTES: i64 = 5;
 /// Days to keep what must not be dropped yet.
@@ -34,10 +38,17 @@ const NEVER: i64 = i64::MAX;
 const DAYS_AHEAD: i64 = 2;
 
 pub(crate) struct Maintenance {
-    relay: Relay,
-    stream: StreamSpec,
+    restoration: Restoration,
+    /// None for a service that tells nothing.
+    own: Option<OwnStream>,
     history_days: i64,
     inbox_days: i64,
+}
+
+/// The stream that a service publishes to: only the service itself looks after it.
+struct OwnStream {
+    relay: Relay,
+    stream: StreamSpec,
     /// When the stream's last sequence was seen, oldest first.
     sightings: VecDeque<(DateTime<Utc>, u64)>,
 }
@@ -54,37 +65,61 @@ impl Turns for Maintenance {
 }
 
 impl Maintenance {
-    /// Looks after the stream to which `relay` publishes: only the stream's own service does.
-    pub(crate) fn new(relay: Relay, options: &MessagingOptions) -> Self {
-        let subject = |subject: &&str| Envelope::subject(&format!("{subject}.>"));
-        let stream = StreamSpec {
-            name: relay.stream.name.to_owned(),
-            subjects: relay.stream.subjects.iter().map(subject).collect(),
-            max_bytes: options.stream_max_bytes,
-            replicas: options.stream_replicas,
-        };
+    /// Looks after a service's tables, and after the stream to which `relay` publishes.
+    pub(crate) fn new(restoration: Restoration, relay: Option<Relay>, options: &MessagingOptions) -> Self {
+        let own = relay.map(|relay| {
+            let subject = |subject: &&str| Envelope::subject(&format!("{subject}.>"));
+            let stream = StreamSpec {
+                name: relay.stream.name.to_owned(),
+                subjects: relay.stream.subjects.iter().map(subject).collect(),
+                max_bytes: options.stream_max_bytes,
+                replicas: options.stream_replicas,
+            };
+            OwnStream { relay, stream, sightings: VecDeque::new() }
+        });
         let (history_days, inbox_days) = (options.history_days, options.inbox_days);
-        Self { relay, stream, history_days, inbox_days, sightings: VecDeque::new() }
+        Self { restoration, own, history_days, inbox_days }
     }
 
     pub(crate) fn worker(self) -> Worker {
+        let name = format!("{}-maintenance", self.restoration.service);
         // Events wait for a stream that is not there, so it is not left until the next round.
-        let missing = Arc::clone(&self.relay.missing);
-        Worker::taking(format!("{}-maintenance", self.relay.source), self).woken_by(&missing)
+        let missing = self.own.as_ref().map(|own| Arc::clone(&own.relay.missing));
+        let worker = Worker::taking(name, self);
+        match missing {
+            Some(missing) => worker.woken_by(&missing),
+            None => worker,
+        }
     }
 
     async fn round(&mut self) -> Result<(), HandleError> {
-        let unavailable = |error: crate::bus::BusError| HandleError::Unavailable(error.to_string());
-        self.relay.bus.declare_stream(&self.stream).await.map_err(unavailable)?;
-        let state = self.relay.bus.stream_state(&self.stream.name).await.map_err(unavailable)?;
-        self.republish_what_was_lost(&state).await?;
-        self.purge(&state).await?;
-        look_after_tables(&self.relay.database, self.relay.clock.now(), self.history_days, self.inbox_days)
-            .await?;
+        if let Some(own) = &self.own {
+            own.declare().await?;
+        }
+        // First, while the stream still holds what there is to learn.
+        self.restoration.look().await?;
+        if let Some(own) = &mut self.own {
+            own.round().await?;
+        }
+        let (database, clock) = (&self.restoration.database, &self.restoration.clock);
+        look_after_tables(database, clock.now(), self.history_days, self.inbox_days).await?;
         Ok(())
     }
+}
 
-    async fn purge(&mut self, state: &StreamState) -> Result<(), HandleError> {
+impl OwnStream {
+    async fn declare(&self) -> Result<(), HandleError> {
+        self.relay.bus.declare_stream(&self.stream).await.map_err(unavailable)
+    }
+
+    async fn round(&mut self) -> Result<(), HandleError> {
+        let state = self.relay.bus.stream_state(&self.stream.name).await.map_err(unavailable)?;
+        self.republish_what_was_lost(&state).await?;
+        self.make_room(&state).await
+    }
+
+    /// Drops the oldest of what every consumer has settled, once the stream is as full as that may make it.
+    async fn make_room(&mut self, state: &StreamState) -> Result<(), HandleError> {
         let now = self.relay.clock.now();
         let sightings = &mut self.sightings;
         sightings.push_back((now, state.last_sequence));
@@ -99,13 +134,9 @@ impl Maintenance {
         let Some(settled) = state.consumers.iter().map(|consumer| consumer.ack_floor).min() else {
             return Ok(());
         };
-        let up_to = settled.min(old_enough);
+        let up_to = settled.min(old_enough).min(surplus(state, self.stream.max_bytes / KEPT_PART));
         if up_to >= state.first_sequence && up_to > 0 {
-            self.relay
-                .bus
-                .purge(&self.stream.name, up_to)
-                .await
-                .map_err(|error| HandleError::Unavailable(error.to_string()))?;
+            self.relay.bus.purge(&self.stream.name, up_to).await.map_err(unavailable)?;
             // A sighting that was used up has to be seen again.
             sightings.push_front((now - KEEP_ON_STREAM, old_enough));
         }
@@ -155,6 +186,20 @@ impl Maintenance {
         tx.commit().await?;
         Ok(())
     }
+}
+
+fn unavailable(error: BusError) -> HandleError {
+    HandleError::Unavailable(error.to_string())
+}
+
+/// The last of the messages without which the stream holds about so many bytes; 0 when it holds no more.
+fn surplus(state: &StreamState, bytes: u64) -> u64 {
+    if state.bytes <= bytes {
+        return 0;
+    }
+    let count = (state.last_sequence + 1).saturating_sub(state.first_sequence);
+    let part = (state.bytes - bytes) as f64 / state.bytes as f64;
+    state.first_sequence.saturating_sub(1) + (count as f64 * part).ceil() as u64
 }
 
 /// Drops what is older than its retention, by partition on PostgreSQL and by range on SQLite, and makes partitions ahead.
@@ -237,6 +282,23 @@ fn first_id_at(at: DateTime<Utc>) -> Uuid {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stream_keeps_what_it_has_room_for() {
+        let state = |bytes, first, last| StreamState {
+            identity: String::new(),
+            first_sequence: first,
+            last_sequence: last,
+            last_stored_at: None,
+            bytes,
+            consumers: Vec::new(),
+        };
+        assert_eq!(surplus(&state(500, 1, 10), 500), 0);
+        assert_eq!(surplus(&state(1_000, 1, 10), 500), 5);
+        assert_eq!(surplus(&state(1_000, 101, 110), 900), 101);
+        assert_eq!(surplus(&state(1_000, 101, 110), 0), 110);
+        assert_eq!(surplus(&state(0, 0, 0), 0), 0);
+    }
 
     #[test]
     fn ids_of_a_day_lie_between_its_bounds() {

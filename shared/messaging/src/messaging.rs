@@ -9,10 +9,11 @@ use qm_proto::events::{Event, stream_from, stream_of};
 use qm_telemetry::metrics::Metrics;
 use qm_worker::Worker;
 use sea_orm::{ExprTrait as _, QueryOrder as _, QuerySelect as _, sea_query::Expr};
+use tracing::warn;
 use uuid::Uuid;
 
 use crate::{
-    DeadLetter, Envelope, Handler, Outbox, Payload,
+    DeadLetter, Envelope, HandleError, Handler, Outbox, Payload,
     bus::{BusError, ConsumerSpec, SharedBus},
     consumer::{Consumer, TypedConsumer, announce},
     dead_letters,
@@ -20,6 +21,7 @@ use crate::{
     handover::Handover,
     maintenance::Maintenance,
     relay::Relay,
+    restoration::{Nothing, Remember, Restoration},
     table::outbox,
 };
 
@@ -90,6 +92,7 @@ pub struct MessagingBuilder {
     handover: Arc<Handover>,
     metrics: Option<Metrics>,
     consumers: Vec<Arc<dyn Consumer>>,
+    remember: (Vec<String>, Arc<dyn Remember>),
 }
 
 impl std::fmt::Debug for MessagingBuilder {
@@ -107,6 +110,7 @@ pub struct Messaging {
     clock: SharedClock,
     options: MessagingOptions,
     relay: Option<Relay>,
+    restoration: Restoration,
     metrics: Option<Metrics>,
     consumers: Vec<Arc<dyn Consumer>>,
 }
@@ -133,8 +137,19 @@ impl MessagingBuilder {
         let owner = Uuid::from_bytes(owner);
         let handover = Arc::new(Handover::default());
         let outbox = Outbox::new(owner, clock.clone(), ids, handover.clone());
-        let consumers = Vec::new();
-        Self { service, owner, database, bus, clock, options, outbox, handover, metrics: None, consumers }
+        Self {
+            service,
+            owner,
+            database,
+            bus,
+            clock,
+            options,
+            outbox,
+            handover,
+            metrics: None,
+            consumers: Vec::new(),
+            remember: (Vec::new(), Arc::new(Nothing)),
+        }
     }
 
     /// Counts and shows in `metrics` what happens to events. Before [`outbox`](Self::outbox) is asked for and consumers
@@ -188,8 +203,30 @@ impl MessagingBuilder {
         self
     }
 
+    /// Makes state of the service's own events when its database has been restored to an earlier point: after the events of
+    /// the consumers named by their verbs, which own events are about, and before those of all others. Without, what others
+    /// told must lead to all of it.
+    #[must_use]
+    pub fn remember(mut self, after: &[&str], remember: impl Remember) -> Self {
+        let first = after.iter().map(|verb| format!("{}-{verb}", self.service)).collect();
+        self.remember = (first, Arc::new(remember));
+        self
+    }
+
     /// All together.
     pub fn build(self) -> Messaging {
+        let (first, remember) = self.remember;
+        let restoration = Restoration {
+            service: self.service,
+            stream: stream_from(self.service).map(|stream| stream.name),
+            database: self.database.clone(),
+            bus: self.bus.clone(),
+            clock: self.clock.clone(),
+            history_days: self.options.history_days,
+            consumers: self.consumers.clone(),
+            first,
+            remember,
+        };
         let relay = stream_from(self.service).map(|stream| Relay {
             source: self.service,
             owner: self.owner,
@@ -207,6 +244,7 @@ impl MessagingBuilder {
             clock: self.clock,
             options: self.options,
             relay,
+            restoration,
             metrics: self.metrics,
             consumers: self.consumers,
         }
@@ -214,6 +252,27 @@ impl MessagingBuilder {
 }
 
 impl Messaging {
+    /// Takes in what the database has forgotten if it was restored to an earlier point. To be waited for before the service
+    /// serves anybody, who would act upon what it has forgotten. Fails when it is known that something is forgotten, and it
+    /// cannot be taken in now. While the bus is away nobody can tell: then the service starts as it is, and looks again later.
+    pub async fn catch_up(&self) -> Result<(), HandleError> {
+        match self.restoration.look().await {
+            Err(error) if !self.restoration.is_noticed().await? => {
+                warn!(service = self.service, %error, "cannot tell now whether the database was restored");
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// The same for a service that does no harm until it has caught up: it starts, and goes on later with what cannot be taken
+    /// in now.
+    pub async fn catch_up_in_time(&self) {
+        if let Err(error) = self.catch_up().await {
+            warn!(service = self.service, %error, "the database was restored and has not caught up yet");
+        }
+    }
+
     /// The workers to run beside the service.
     pub fn workers(&self) -> Vec<Worker> {
         let mut workers: Vec<Worker> =
@@ -222,8 +281,9 @@ impl Messaging {
             workers
                 .push(Worker::taking(format!("{}-gauges", self.service), Gauges::new(self.clone(), metrics)));
         }
+        let maintenance = Maintenance::new(self.restoration.clone(), self.relay.clone(), &self.options);
+        workers.push(maintenance.worker());
         if let Some(relay) = self.relay.clone() {
-            workers.push(Maintenance::new(relay.clone(), &self.options).worker());
             workers.push(relay.clone().look_for_left());
             workers.push(relay.worker());
         }

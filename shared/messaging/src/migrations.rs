@@ -6,7 +6,7 @@ use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
 /// Migrations to put before a service's own.
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(Machinery), Box::new(OneCopy), Box::new(OneRow)]
+    vec![Box::new(Machinery), Box::new(OneCopy), Box::new(OneRow), Box::new(Epochs)]
 }
 
 struct Machinery;
@@ -77,6 +77,31 @@ impl MigrationTrait for OneRow {
         );
         manager.get_connection().execute_unprepared(&columns).await?;
         schema::execute_as_system(manager, &format!("UPDATE outbox SET event_ids = {of_event}")).await
+    }
+}
+
+/// A database that was restored to an earlier point begins a new epoch.
+struct Epochs;
+
+impl MigrationName for Epochs {
+    fn name(&self) -> &str {
+        "m0003_messaging_epochs"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Epochs {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let (number, time) = match manager.get_database_backend() {
+            DatabaseBackend::Postgres => ("bigint", "timestamptz"),
+            _ => ("integer", "text"),
+        };
+        let sql = format!(
+            "CREATE TABLE epoch (epoch {number} PRIMARY KEY, restored_to {time} NOT NULL, noticed_at {time} NOT NULL, \
+             caught_up_at {time})"
+        );
+        manager.get_connection().execute_unprepared(&sql).await?;
+        schema::open_system_table(manager, "epoch").await
     }
 }
 

@@ -146,11 +146,12 @@ impl World {
             "shipping" => {
                 let (config, deps) = self.ground::<ShippingService>(&process).await?;
                 let chance = self.chance.clone();
-                ShippingService::with_carrier(config, deps, |carrier| Arc::new(Moody { carrier, chance }))?
+                ShippingService::with_carrier(config, deps, |carrier| Arc::new(Moody { carrier, chance }))
+                    .await?
             }
             _ => {
                 let (config, deps) = self.ground::<NotificationService>(&process).await?;
-                NotificationService::with_post(config, deps, self.post.clone())?
+                NotificationService::with_post(config, deps, self.post.clone()).await?
             }
         };
         let workers = assembly.take_workers();

@@ -2,7 +2,7 @@
 
 pub mod convert;
 mod cursor;
-mod parse;
+pub(crate) mod parse;
 mod stock;
 
 use futures::future::BoxFuture;

@@ -104,6 +104,12 @@ pub(super) fn items(tenant: TenantId, items: &[proto::Item]) -> Result<Vec<ItemR
     rows.collect()
 }
 
+/// An item as others were told of it.
+pub(crate) fn stored_item(tenant: TenantId, told: &proto::Item) -> Result<ItemRow, Refusal> {
+    let item_id = id("id", &told.id)?;
+    Ok(ItemRow { item_id, version: told.version, ..item(tenant, told)? })
+}
+
 fn item(tenant_id: TenantId, item: &proto::Item) -> Result<ItemRow, Refusal> {
     let storage_class = match item.storage_class.as_str() {
         "" => "ambient".to_owned(),
@@ -146,6 +152,12 @@ pub(super) fn locations(
         row.map_err(|refusal| refusal.within(&format!("locations[{index}]")))
     });
     rows.collect()
+}
+
+/// A location as others were told of it.
+pub(crate) fn stored_location(tenant: TenantId, told: &proto::Location) -> Result<LocationRow, Refusal> {
+    let location_id = id("id", &told.id)?;
+    Ok(LocationRow { location_id, version: told.version, ..location(tenant, told)? })
 }
 
 fn location(tenant_id: TenantId, location: &proto::Location) -> Result<LocationRow, Refusal> {

@@ -104,7 +104,7 @@ fn unknown(reservation: ReservationId) -> HandleError {
     HandleError::poison(format!("{reservation} does not exist"))
 }
 
-async fn finish(context: &Context, tx: &Tx, mut book: Book) -> Result<(), HandleError> {
+pub(super) async fn finish(context: &Context, tx: &Tx, mut book: Book) -> Result<(), HandleError> {
     store::save(tx, &book).await?;
     let events = emit::messages(book.take_events(), context.clock.now())?;
     context.outbox.append(tx, events).await?;

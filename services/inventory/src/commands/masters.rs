@@ -1,7 +1,9 @@
 //! Creating and changing items and locations. What did not change is not told.
 
+use std::collections::BTreeMap;
+
 use qm_database::Tx;
-use qm_ids::TenantId;
+use qm_ids::{LocationId, TenantId};
 use qm_runtime::CommandError;
 
 use super::Context;
@@ -65,23 +67,67 @@ pub async fn put_locations(
             None => row.location_id = context.ids.next(),
         }
         row.version += 1;
-        if let Some(old) = old {
-            let was_opened = takes_more_work(old, row);
-            if was_opened || old.safety_units != row.safety_units {
-                reviews.push(((tenant, row.location_id), was_opened));
-            }
-        }
+        reviews.extend(review(old, row));
         events.push(emit::location_changed(row, context.clock.now())?);
         changed.push(row.clone());
     }
     store::save_locations(tx, changed).await?;
+    ask_for_reviews(context, tx, &reviews).await?;
+    context.outbox.append(tx, events).await?;
+    Ok(rows)
+}
+
+/// Puts items back of which others were told more than is known here.
+pub async fn remember_items(tx: &Tx, rows: Vec<ItemRow>) -> Result<(), CommandError> {
+    let known = store::items_by_id(tx, rows.iter().map(|row| (row.tenant_id, row.item_id))).await?;
+    let mut newest: BTreeMap<_, ItemRow> = BTreeMap::new();
+    for row in rows {
+        let versions = [known.get(&row.item_id), newest.get(&row.item_id)].map(|it| it.map(|it| it.version));
+        if versions.into_iter().flatten().all(|version| version < row.version) {
+            newest.insert(row.item_id, row);
+        }
+    }
+    Ok(store::save_items(tx, newest.into_values().collect()).await?)
+}
+
+/// The same of locations, whose stock follows in the background.
+pub async fn remember_locations(
+    context: &Context,
+    tx: &Tx,
+    rows: Vec<LocationRow>,
+) -> Result<(), CommandError> {
+    let known = store::locations_by_id(tx, rows.iter().map(|row| (row.tenant_id, row.location_id))).await?;
+    let mut newest: BTreeMap<_, LocationRow> = BTreeMap::new();
+    for row in rows {
+        let id = row.location_id;
+        let versions = [known.get(&id), newest.get(&id)].map(|it| it.map(|it| it.version));
+        if versions.into_iter().flatten().all(|version| version < row.version) {
+            newest.insert(id, row);
+        }
+    }
+    let reviews: Vec<_> =
+        newest.values().filter_map(|row| review(known.get(&row.location_id), row)).collect();
+    store::save_locations(tx, newest.into_values().collect()).await?;
+    ask_for_reviews(context, tx, &reviews).await
+}
+
+/// A location whose stock has to follow it, and whether it takes more work than before.
+type Review = ((TenantId, LocationId), bool);
+
+fn review(old: Option<&LocationRow>, new: &LocationRow) -> Option<Review> {
+    let old = old?;
+    let was_opened = takes_more_work(old, new);
+    (was_opened || old.safety_units != new.safety_units)
+        .then_some(((new.tenant_id, new.location_id), was_opened))
+}
+
+async fn ask_for_reviews(context: &Context, tx: &Tx, reviews: &[Review]) -> Result<(), CommandError> {
     if !reviews.is_empty() {
-        store::ask_for_reviews(tx, &reviews, context.clock.now()).await?;
+        store::ask_for_reviews(tx, reviews, context.clock.now()).await?;
         let asked = context.reviews.clone();
         tx.after_commit(move || asked.notify_one());
     }
-    context.outbox.append(tx, events).await?;
-    Ok(rows)
+    Ok(())
 }
 
 /// True when the location may be sent work that it was not sent before, so that its stock is within more orders' reach.

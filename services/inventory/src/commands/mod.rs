@@ -5,6 +5,7 @@ mod holds;
 mod looks;
 mod masters;
 mod movements;
+mod remember;
 mod reviews;
 
 use std::sync::Arc;
@@ -18,8 +19,9 @@ use tokio::sync::Notify;
 pub use change::{Pick, issue, pick, release, reserve};
 pub use holds::expire_holds;
 pub use looks::look_at_waits;
-pub use masters::{put_items, put_locations};
+pub use masters::{put_items, put_locations, remember_items, remember_locations};
 pub use movements::{Report, record_movements};
+pub use remember::{Told, remember};
 pub use reviews::review_stock;
 
 use crate::domain::Book;

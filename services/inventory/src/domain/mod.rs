@@ -6,6 +6,7 @@ mod hold;
 mod issue;
 mod movement;
 mod release;
+mod remember;
 mod reservation;
 mod reserve;
 mod review;
@@ -20,6 +21,7 @@ pub use hold::Hold;
 pub use issue::Issue;
 pub use movement::{MovementKind, NewMovement};
 pub use release::Release;
+pub use remember::Broken;
 pub use reservation::{
     Leg, LegKey, LineUnits, LocationUnits, Reservation, ReservationKey, State, reservation_id,
 };

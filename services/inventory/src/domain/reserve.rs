@@ -46,6 +46,9 @@ pub struct Plan {
     pub units: Vec<PlannedUnits>,
 }
 
+/// Units that a plan wants of each stock row: one of its entries, and the sum.
+pub(super) type Wanted = BTreeMap<StockKey, (PlannedUnits, i64)>;
+
 impl Book {
     /// Claims all units of a plan, or nothing. A plan that comes again is answered again: with `Reserved` while
     /// something of it is claimed, and with a `Rejected` without shortages once nothing is.
@@ -62,36 +65,65 @@ impl Book {
             }
             return;
         }
-        let mut wanted: BTreeMap<StockKey, (PlannedUnits, i64)> = BTreeMap::new();
+        let wanted = self.wanted(plan);
+        let shortages = self.shortages(plan, &wanted);
+        if !shortages.is_empty() {
+            let shortages = shortages.into_iter().map(|(_, shortage)| shortage).collect();
+            self.reject(plan, shortages);
+            return;
+        }
+        self.claim(plan, wanted, &mut BTreeMap::new());
+        self.tell(Event::Reserved { reservation, order: plan.order, announced: plan.announced.clone() });
+        self.settle();
+    }
+
+    /// What a plan wants of each stock row, with units that stand for it.
+    pub(super) fn wanted(&self, plan: &Plan) -> Wanted {
+        let mut wanted = Wanted::new();
         for units in plan.units.iter().filter(|units| self.is_stocked(plan.tenant, units)) {
             let key = (plan.tenant, stock_id(units.units.item, units.location));
             let sum = &mut wanted.entry(key).or_insert((*units, 0)).1;
             *sum = sum.saturating_add(units.units.quantity);
         }
-        let shortages: Vec<Shortage> = wanted
-            .iter()
-            .filter_map(|(key, (units, requested))| {
-                let held =
-                    if plan.for_backorder { self.holds_at(*key).map(|hold| hold.quantity).sum() } else { 0 };
-                let available = self.available(*key) + held;
-                (available < *requested).then_some(Shortage {
-                    location: units.location,
-                    item: units.units.item,
-                    requested: *requested,
-                    available,
-                })
-            })
-            .collect();
-        if !shortages.is_empty() {
-            self.reject(plan, shortages);
-            return;
-        }
+        wanted
+    }
+
+    /// Stock rows that have less than is wanted of them.
+    pub(super) fn shortages(&self, plan: &Plan, wanted: &Wanted) -> Vec<(StockKey, Shortage)> {
+        let shortage = |(key, (units, requested)): (&StockKey, &(PlannedUnits, i64))| {
+            let held =
+                if plan.for_backorder { self.holds_at(*key).map(|hold| hold.quantity).sum() } else { 0 };
+            let available = self.available(*key) + held;
+            let shortage = || Shortage {
+                location: units.location,
+                item: units.units.item,
+                requested: *requested,
+                available,
+            };
+            (available < *requested).then(|| (*key, shortage()))
+        };
+        wanted.iter().filter_map(shortage).collect()
+    }
+
+    /// Makes the reservation of a plan. Units that `short` says are missing count as broken from the beginning, and are taken
+    /// out of it.
+    pub(super) fn claim(&mut self, plan: &Plan, wanted: Wanted, short: &mut BTreeMap<StockKey, i64>) {
+        let reservation = reservation_id(plan.id);
         for (key, (_, requested)) in wanted {
-            let drawn = if plan.for_backorder { self.draw_holds(key, requested) } else { 0 };
-            let delta = Delta { allocated: requested, soft_reserved: -drawn, sellable: 0 };
-            self.record(key, "allocate", delta, "reserved", &reservation.to_string());
+            let claimed = requested - short.get(&key).copied().unwrap_or(0);
+            let drawn = if plan.for_backorder { self.draw_holds(key, claimed) } else { 0 };
+            let delta = Delta { allocated: claimed, soft_reserved: -drawn, sellable: 0 };
+            if claimed > 0 {
+                self.record(key, "allocate", delta, "reserved", &reservation.to_string());
+            }
         }
         for (position, units) in (0..).zip(&plan.units) {
+            let missing = short.get_mut(&(plan.tenant, stock_id(units.units.item, units.location)));
+            let broken = missing.map_or(0, |missing| {
+                let broken = units.units.quantity.min(*missing);
+                *missing -= broken;
+                broken
+            });
             self.add_leg(Leg {
                 tenant: plan.tenant,
                 reservation,
@@ -102,7 +134,7 @@ impl Book {
                 quantity: units.units.quantity,
                 released: 0,
                 issued: 0,
-                broken: 0,
+                broken,
                 promised: units.promised,
                 stocked: self.is_stocked(plan.tenant, units),
                 picked: false,
@@ -119,8 +151,6 @@ impl Book {
             planned_at: plan.planned_at,
             announced: plan.announced.clone(),
         });
-        self.tell(Event::Reserved { reservation, order: plan.order, announced: plan.announced.clone() });
-        self.settle();
     }
 
     fn reject(&mut self, plan: &Plan, shortages: Vec<Shortage>) {

@@ -94,7 +94,7 @@ fn note<'a>(context: &'a Context, tx: &'a Tx, asked: Vec<Vec<Note>>) -> Done<'a>
     })
 }
 
-fn cause<P>(event: &Received<P>) -> Cause {
+pub(super) fn cause<P>(event: &Received<P>) -> Cause {
     let source = event.event_type.split('.').next().unwrap_or_default();
     Cause {
         actor: ("service".to_owned(), source.to_owned()),
@@ -111,7 +111,7 @@ fn line_units(units: &ProtoUnits) -> Result<LineUnits, HandleError> {
     })
 }
 
-fn positive(quantity: i64, line: &str) -> Result<i64, HandleError> {
+pub(super) fn positive(quantity: i64, line: &str) -> Result<i64, HandleError> {
     match quantity {
         1.. => Ok(quantity),
         _ => Err(HandleError::poison(format!("quantity {quantity} of {line}"))),
@@ -126,7 +126,7 @@ fn date(text: &str) -> Result<Option<NaiveDate>, HandleError> {
     text.parse().map(Some).map_err(|error| HandleError::poison(format!("date {text:?}: {error}")))
 }
 
-fn plan(event: &Received<routing::Planned>) -> Result<(Plan, Cause), HandleError> {
+pub(super) fn plan(event: &Received<routing::Planned>) -> Result<(Plan, Cause), HandleError> {
     let planned = &event.payload;
     let mut units = Vec::new();
     for assignment in &planned.assignments {

@@ -51,6 +51,11 @@ impl<'c> Batch<'c> {
     /// Takes a decision in. What is decided next sees it.
     pub(super) fn take(&mut self, decision: Decision, command: &str, cause: &Cause, note: &str) {
         self.messages.extend(emit::messages(&decision, cause.trace.as_deref(), self.now));
+        self.take_silently(decision, command, cause, note);
+    }
+
+    /// Takes a decision in of which others know already.
+    pub(super) fn take_silently(&mut self, decision: Decision, command: &str, cause: &Cause, note: &str) {
         let Decision { fulfilment, events, .. } = decision;
         if events.iter().any(Event::is_change) {
             self.journal.push(JournalRow {
@@ -72,6 +77,11 @@ impl<'c> Batch<'c> {
                     self.voided.extend(parcel.map(|parcel| (fulfilment.tenant, parcel)));
                 }
                 Event::Issued { at, .. } => self.plan_scans(&fulfilment, *at),
+                Event::ShipmentRemembered { .. } => {
+                    if let Some(at) = fulfilment.state.issued_at() {
+                        self.plan_scans(&fulfilment, at);
+                    }
+                }
                 _ => {}
             }
         }

@@ -5,6 +5,7 @@ mod change;
 mod label;
 mod recall;
 mod receive_tracking;
+mod remember;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ pub use change::{Change, Verb, change};
 pub use label::{claim_labels, finish_labels, pursue_labels};
 pub use recall::{Recall, recall};
 pub use receive_tracking::receive_tracking;
+pub use remember::{Remembered, remember};
 pub use request::{Ask, request};
 
 use crate::{carriers::Carriers, wake::Wake};

@@ -1,7 +1,7 @@
 //! What can happen to a fulfilment, and how the fulfilment is then.
 
 use chrono::{DateTime, Utc};
-use qm_ids::ShipmentId;
+use qm_ids::{ParcelId, ShipmentId, derive};
 
 use super::{
     fulfilment::{Fulfilment, Kind, Labels, Parcel, State},
@@ -109,6 +109,13 @@ pub enum Event {
         /// The units that will not be fulfilled.
         units: Vec<LineUnits>,
     },
+    /// What was told of a shipment before the fulfilment was restored to an earlier point.
+    ShipmentRemembered {
+        /// The shipment, as it was when it had its label.
+        shipment: Box<Shipment>,
+        /// Its parcel.
+        parcel: Parcel,
+    },
     /// A recall came too late.
     RecallRefused {
         /// In words.
@@ -158,6 +165,13 @@ impl Fulfilment {
                     self.state = State::Packed { labels: Labels::Bought };
                 }
             }
+            Event::ShipmentRemembered { shipment, parcel } => {
+                let mut shipment = (**shipment).clone();
+                shipment.handed_over_at = self.state.issued_at();
+                self.shipments.push(shipment);
+                self.parcels.push(parcel.clone());
+                self.pack_the_rest();
+            }
             Event::LabelVoided { shipment } => self.on_shipment(*shipment, |it| it.is_voided = true),
             Event::Issued { units, at } => {
                 self.add(units, |line| &mut line.issued);
@@ -195,6 +209,37 @@ impl Fulfilment {
                 *part(line) += units.quantity;
             }
         }
+    }
+
+    /// One more parcel for what is in none with a label: it still needs one.
+    fn pack_the_rest(&mut self) {
+        let labelled: Vec<ParcelId> = self.shipments.iter().map(|shipment| shipment.parcel).collect();
+        self.parcels.retain(|parcel| labelled.contains(&parcel.id));
+        match self.state {
+            State::Requested
+            | State::Accepted
+            | State::Picking
+            | State::Packed { .. }
+            | State::ReadyForPickup => {}
+            State::Dispatched { .. }
+            | State::Completed { .. }
+            | State::Incomplete { .. }
+            | State::Rejected { .. }
+            | State::Cancelled => return,
+        }
+        let mut rest = self.left();
+        for units in self.parcels.iter().flat_map(|parcel| &parcel.units) {
+            for left in rest.iter_mut().filter(|left| (left.line, left.item) == (units.line, units.item)) {
+                left.quantity -= units.quantity;
+            }
+        }
+        rest.retain(|units| units.quantity > 0);
+        let labels = if rest.is_empty() { Labels::Bought } else { Labels::Buying };
+        if !rest.is_empty() {
+            let id = derive(self.id.as_uuid(), "parcel/rest", self.parcels.len() as u64);
+            self.parcels.push(Parcel { id, units: rest, weight_grams: 0 });
+        }
+        self.state = State::Packed { labels };
     }
 
     fn on_shipment(&mut self, id: ShipmentId, change: impl FnOnce(&mut Shipment)) {

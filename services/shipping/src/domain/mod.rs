@@ -10,6 +10,7 @@ mod label;
 mod pack;
 mod recall;
 mod reject;
+mod remember;
 mod request;
 mod shipment;
 mod step;
@@ -25,6 +26,7 @@ pub use label::{Label, LabelOutcome, label, record_label, shipment_id, withdraw_
 pub use pack::{NewParcel, pack};
 pub use recall::recall;
 pub use reject::reject;
+pub use remember::{Told, remember};
 pub use request::{Request, repeat, request};
 pub use shipment::{Shipment, ShipmentStatus, TrackingEvent};
 pub use step::{Decision, Step};

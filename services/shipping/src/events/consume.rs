@@ -36,7 +36,7 @@ fn cause<P>(event: &Received<P>) -> Cause {
     }
 }
 
-fn units(units: &[ProtoUnits]) -> Result<Vec<LineUnits>, HandleError> {
+pub(super) fn units(units: &[ProtoUnits]) -> Result<Vec<LineUnits>, HandleError> {
     if units.is_empty() {
         return Err(HandleError::poison("units are missing"));
     }

@@ -64,6 +64,7 @@ fn message(it: &Fulfilment, event: &Event, now: DateTime<Utc>) -> Option<NewEven
         | Event::LabelsWithdrawn
         | Event::LabelPurchased { .. }
         | Event::LabelVoided { .. }
+        | Event::ShipmentRemembered { .. }
         | Event::Tracked { .. }
         | Event::Incompleted => return None,
     })

@@ -24,12 +24,14 @@ use async_nats::{
     },
 };
 use async_trait::async_trait;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use futures::TryStreamExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use self::subscription::JetStreamSubscription;
-use super::{Bus, BusError, ConsumerSpec, ConsumerState, Message, StreamSpec, StreamState, Subscription};
+use super::{
+    Bus, BusError, ConsumerSpec, ConsumerState, Held, Message, Start, StreamSpec, StreamState, Subscription,
+};
 
 /// How long the first connection is tried.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
@@ -42,6 +44,8 @@ const IN_FLIGHT: usize = 256;
 /// How long the broker remembers message ids: long enough for a publish that is repeated since its acknowledgement was lost.
 /// Never the only guard against duplicates, and it is paid for in the broker's memory, some 100 bytes a message.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(15);
+/// How long a reader that nobody asks any more stays.
+const READER_LIFE: Duration = Duration::from_secs(30);
 const OLDEST_SERVER: (u64, u64) = (2, 9);
 /// Codes in the server's answers; they mean what they mean in HTTP.
 const NOT_FOUND: usize = 404;
@@ -329,6 +333,7 @@ impl Bus for JetStreamBus {
             first_sequence: if last_sequence == 0 { 0 } else { info.state.first_sequence },
             last_sequence,
             last_stored_at,
+            bytes: info.state.bytes,
             consumers: consumers
                 .into_iter()
                 .map(|consumer| {
@@ -342,6 +347,43 @@ impl Bus for JetStreamBus {
         })
     }
 
+    async fn read(&self, name: &str, start: Start, max: usize) -> Result<Vec<Held>, BusError> {
+        let stream = self.stream(name).await?;
+        if stream.cached_info().state.messages == 0 {
+            return Ok(Vec::new());
+        }
+        let deliver_policy = match start {
+            Start::After(sequence) if sequence >= stream.cached_info().state.last_sequence => {
+                return Ok(Vec::new());
+            }
+            Start::After(sequence) => DeliverPolicy::ByStartSequence { start_sequence: sequence + 1 },
+            Start::Time(at) => DeliverPolicy::ByStartTime { start_time: start_time(at)? },
+        };
+        // Belongs to nobody and ends with this call, or when nobody asks it any more.
+        let config = pull::Config {
+            deliver_policy,
+            ack_policy: AckPolicy::None,
+            inactive_threshold: READER_LIFE,
+            ..pull::Config::default()
+        };
+        let reader: PullConsumer = in_time(stream.create_consumer(config)).await?;
+        let name = reader.cached_info().name.clone();
+        let messages = in_time(async {
+            let batch = reader.fetch().max_messages(max).messages().await?;
+            batch.map_err(async_nats::Error::from).try_collect::<Vec<_>>().await
+        });
+        let messages = messages.await;
+        // It would end by itself.
+        drop(in_time(stream.delete_consumer(&name)).await);
+        messages?
+            .into_iter()
+            .map(|message| {
+                let sequence = message.info().map_err(unavailable)?.stream_sequence;
+                Ok(Held { sequence, message: subscription::message(&self.namespace, &message) })
+            })
+            .collect()
+    }
+
     async fn purge(&self, stream: &str, sequence: u64) -> Result<(), BusError> {
         let stream = self.stream(stream).await?;
         // The sequence given to the server is the first that stays.
@@ -353,6 +395,11 @@ impl Bus for JetStreamBus {
         in_time(self.context.query_account()).await?;
         self.refused.check()
     }
+}
+
+fn start_time(at: DateTime<Utc>) -> Result<time::OffsetDateTime, BusError> {
+    let nanos = i128::from(at.timestamp_micros()) * 1_000;
+    time::OffsetDateTime::from_unix_timestamp_nanos(nanos).map_err(unavailable)
 }
 
 /// The first setting that is not as wanted.

@@ -76,6 +76,24 @@ pub struct Delivery {
     pub attempt: u32,
 }
 
+/// Where reading a stream again begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// With the first message that was stored then or later; a bus may begin earlier.
+    Time(DateTime<Utc>),
+    /// With the first message after this sequence.
+    After(u64),
+}
+
+/// A message that a stream holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Its place in the stream.
+    pub sequence: u64,
+    /// The message.
+    pub message: Message,
+}
+
 /// Where a stream stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamState {
@@ -87,6 +105,8 @@ pub struct StreamState {
     pub last_sequence: u64,
     /// When the last message was stored.
     pub last_stored_at: Option<DateTime<Utc>>,
+    /// Bytes that it holds.
+    pub bytes: u64,
     /// How far each declared consumer has settled everything, and how much it has left.
     pub consumers: Vec<ConsumerState>,
 }
@@ -134,6 +154,10 @@ pub trait Bus: Send + Sync + Debug {
 
     /// Where a stream stands.
     async fn stream_state(&self, stream: &str) -> Result<StreamState, BusError>;
+
+    /// Reads what a stream still holds, however settled, in its order: about `max` messages, none when no more follow.
+    /// Takes nothing from any consumer.
+    async fn read(&self, stream: &str, start: Start, max: usize) -> Result<Vec<Held>, BusError>;
 
     /// Drops the messages up to and including `sequence`.
     async fn purge(&self, stream: &str, sequence: u64) -> Result<(), BusError>;

@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use chrono::TimeDelta;
 use futures::future::join_all;
-use qm_messaging::bus::{BusError, Delivery, Subscription};
+use qm_clock::{Clock as _, SystemClock};
+use qm_messaging::bus::{BusError, Delivery, Held, Message, Start, Subscription};
 
 use crate::side::{Side, WAIT, consumer, message, sides};
 
@@ -312,5 +314,39 @@ async fn a_stream_says_where_it_and_each_consumer_stand() {
         let state = side.settled("c1", 4).await;
         assert_eq!((state.consumers[0].ack_floor, state.consumers[0].pending), (4, 0), "{state:?}");
         assert_eq!(side.reopened().await.stream_state("QM_ORDER").await.unwrap().identity, state.identity);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stream_holds_is_read_again_and_stays_for_its_consumers() {
+    for side in sides().await {
+        let before = SystemClock.now() - TimeDelta::minutes(1);
+        let messages: Vec<Message> =
+            (0..10).map(|n| message("qm.order.placed", &format!("again-{n}"))).collect();
+        for result in side.bus.publish(&messages).await {
+            result.unwrap();
+        }
+        let ids = |held: &[Held]| held.iter().map(|held| held.message.id.clone()).collect::<Vec<_>>();
+        let all: Vec<String> = messages.iter().map(|message| message.id.clone()).collect();
+        let page = side.bus.read("QM_ORDER", Start::Time(before), 4).await.unwrap();
+        assert_eq!(ids(&page), all[..4]);
+        let last = page[3].sequence;
+        let rest = side.bus.read("QM_ORDER", Start::After(last), 100).await.unwrap();
+        assert_eq!((ids(&rest), &rest[0].message), (all[4..].to_vec(), &messages[4]));
+        let end = Start::After(rest[5].sequence);
+        assert!(side.bus.read("QM_ORDER", end, 100).await.unwrap().is_empty());
+        let later = Start::Time(SystemClock.now() + TimeDelta::minutes(1));
+        assert!(side.bus.read("QM_ORDER", later, 100).await.unwrap().is_empty());
+        let unknown = side.bus.read("QM_NOBODY", end, 100).await;
+        assert!(matches!(unknown, Err(BusError::Unknown(_))), "{unknown:?}");
+
+        let mut subscription = side.bus.subscribe(&consumer("reader", "qm.order.placed")).await.unwrap();
+        let mut taken = Vec::new();
+        while taken.len() < 10 {
+            let deliveries = subscription.fetch(10, WAIT).await.unwrap();
+            assert!(!deliveries.is_empty(), "{taken:?}");
+            taken.extend(deliveries.into_iter().map(|delivery| delivery.message.id));
+        }
+        assert_eq!(taken, all);
     }
 }

@@ -13,7 +13,7 @@ use qm_clock::{Clock as _, SharedEntropy, SystemClock, SystemEntropy};
 use qm_database::{Database, DatabaseOptions, TenantSet, Tx};
 use qm_ids::{OrderId, TenantId};
 use qm_messaging::{
-    HandleError, Handler, Messaging, MessagingBuilder, MessagingOptions, NewEvent, Outbox, Received,
+    HandleError, Handler, Messaging, MessagingBuilder, MessagingOptions, NewEvent, Outbox, Received, Remember,
 };
 use qm_proto::order::v1::Placed;
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -70,7 +70,7 @@ impl Handler<Placed> for Note {
 pub(crate) struct Service {
     database: Database,
     outbox: Outbox,
-    messaging: Messaging,
+    pub(crate) messaging: Messaging,
     tenant: TenantId,
 }
 
@@ -84,6 +84,27 @@ async fn service_with(
     seen: &Arc<Seen>,
     options: MessagingOptions,
 ) -> Service {
+    put_together(side, name, seen, options, |builder| builder).await
+}
+
+/// A service that makes something of its own events when its database was restored.
+pub(crate) async fn remembering(
+    side: &Side,
+    name: &'static str,
+    seen: &Arc<Seen>,
+    remember: impl Remember,
+) -> Service {
+    let options = MessagingOptions::default();
+    put_together(side, name, seen, options, |it| it.remember(&[], remember)).await
+}
+
+async fn put_together(
+    side: &Side,
+    name: &'static str,
+    seen: &Arc<Seen>,
+    options: MessagingOptions,
+    more: impl FnOnce(MessagingBuilder) -> MessagingBuilder,
+) -> Service {
     let url = format!("sqlite://{}", side.folder.join(format!("{name}.sqlite")).display());
     let database = Database::open(&url, &DatabaseOptions::default()).await.unwrap();
     database.migrate::<Migrator>().await.unwrap();
@@ -95,6 +116,7 @@ async fn service_with(
     if name != "order" {
         builder = builder.consume("note", Note(seen.clone()));
     }
+    builder = more(builder);
     Service { database, outbox: builder.outbox(), messaging: builder.build(), tenant: ids().next() }
 }
 
@@ -105,7 +127,7 @@ impl Service {
         }
     }
 
-    async fn place(&self, numbers: std::ops::Range<i64>) {
+    pub(crate) async fn place(&self, numbers: std::ops::Range<i64>) {
         let tx = self.database.begin(&TenantSet::one(self.tenant)).await.unwrap();
         let order: OrderId = ids().next();
         let events = numbers
@@ -127,7 +149,7 @@ pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
-fn numbers(seen: &Seen) -> Vec<i64> {
+pub(crate) fn numbers(seen: &Seen) -> Vec<i64> {
     let mut numbers = seen.numbers.lock().unwrap().clone();
     numbers.sort_unstable();
     numbers

@@ -7,5 +7,6 @@ mod bus;
 mod consuming;
 mod in_process;
 mod jetstream;
+mod restored;
 mod side;
 mod upgrade;

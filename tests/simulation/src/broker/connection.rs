@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use qm_clock::Clock as _;
 use qm_messaging::bus::{
-    Bus, BusError, ConsumerSpec, ConsumerState, Delivery, Message, StreamSpec, StreamState, Subscription,
-    matches,
+    Bus, BusError, ConsumerSpec, ConsumerState, Delivery, Held, Message, Start, StreamSpec, StreamState,
+    Subscription, matches,
 };
 
 use super::{
@@ -91,8 +91,23 @@ impl Bus for Connection {
             first_sequence: stream.messages.keys().next().copied().unwrap_or(stream.last),
             last_sequence: stream.last,
             last_stored_at: stream.last_stored_at,
+            bytes: stream.messages.values().map(|message| message.payload.len() as u64).sum(),
             consumers: stream.consumers.iter().map(of).collect(),
         })
+    }
+
+    async fn read(&self, stream: &str, start: Start, max: usize) -> Result<Vec<Held>, BusError> {
+        self.check()?;
+        let state = self.broker.state();
+        let stream = state.streams.get(stream).ok_or_else(|| BusError::Unknown(stream.to_owned()))?;
+        let first = match start {
+            // It does not know when a message was stored.
+            Start::Time(_) => 0,
+            Start::After(sequence) => sequence + 1,
+        };
+        let held =
+            |(sequence, message): (&u64, &Message)| Held { sequence: *sequence, message: message.clone() };
+        Ok(stream.messages.range(first..).take(max).map(held).collect())
     }
 
     async fn purge(&self, stream: &str, sequence: u64) -> Result<(), BusError> {

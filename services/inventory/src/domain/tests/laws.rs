@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::world::*;
-use crate::domain::{Book, Issue, LocationRules, MovementKind, Plan, reservation_id};
+use crate::domain::{Book, Broken, Issue, LocationRules, MovementKind, Plan, reservation_id};
 
 #[derive(Debug, Clone)]
 enum Verb {
@@ -14,6 +14,8 @@ enum Verb {
     Release { plan: u128, part: Option<(u128, u128, i64)>, short_pick: bool },
     Issue { plan: u128, part: (u128, u128, i64) },
     Pick { plan: u128, part: (u128, u128, i64) },
+    Remember(u128),
+    RememberBroken { plan: u128, part: (u128, u128, i64) },
     Wait(u128, i64),
     Review(u128, u128, LocationRules),
     Expire,
@@ -37,6 +39,8 @@ fn verb() -> impl Strategy<Value = Verb> {
             .prop_map(|(plan, part, short_pick)| Verb::Release { plan, part, short_pick }),
         2 => (0..8_u128, part()).prop_map(|(plan, part)| Verb::Issue { plan, part }),
         1 => (0..8_u128, part()).prop_map(|(plan, part)| Verb::Pick { plan, part }),
+        1 => (0..8_u128).prop_map(Verb::Remember),
+        1 => (0..8_u128, part()).prop_map(|(plan, part)| Verb::RememberBroken { plan, part }),
         1 => (0..2_u128, 0..8_i64).prop_map(|(it, n)| Verb::Wait(it, n)),
         1 => (0..2_u128, 0..2_u128, 0..8_i64, any::<bool>(), any::<bool>()).prop_map(
             |(it, at, safety, is_active, was_opened)| {
@@ -70,6 +74,24 @@ fn carry_out(book: &mut Book, verb: &Verb) {
         Verb::Pick { plan, part } => {
             let reservation = reservation_id(plan_of(*plan).id);
             book.pick(tenant(), reservation, location(part.1), &[units(&[*part])[0].units]);
+        }
+        Verb::Remember(n) => book.remember_reserved(&plan_of(*n), &cause()),
+        Verb::RememberBroken { plan, part } => {
+            let reservation = reservation_id(plan_of(*plan).id);
+            // Nobody was told that a claim is lost which was being picked.
+            if book.legs().values().any(|leg| leg.picked && leg.reservation == reservation) {
+                return;
+            }
+            let units = units(&[*part])[0];
+            let broken = Broken {
+                tenant: tenant(),
+                reservation,
+                location: units.location,
+                line: units.units.line,
+                item: units.units.item,
+                quantity: units.units.quantity,
+            };
+            book.remember_broken(&broken, &cause());
         }
         Verb::Wait(it, n) => book.put_waiting(tenant(), item(*it), *n),
         Verb::Review(it, at, rules) => book.review(key(*it, *at), rules, &cause()),

@@ -4,7 +4,7 @@ use chrono::{NaiveDate, TimeDelta};
 
 use super::world::*;
 use crate::domain::{
-    Book, Event, Issue, LocationRules, MovementKind, NewMovement, Plan, State, reservation_id,
+    Book, Broken, Event, Issue, LocationRules, MovementKind, NewMovement, Plan, State, reservation_id,
 };
 
 fn is_reserved(event: &Event) -> bool {
@@ -396,4 +396,56 @@ fn a_report_that_cannot_be_is_refused_with_its_field_and_changes_nothing() {
     assert_eq!(book.written().movements.len(), 1);
     book.report(&good, &cause()).unwrap();
     assert_eq!((buckets(&book, key(0, 0)).0, book.stock()[&key(0, 0)].version), (4, 2));
+}
+
+#[test]
+fn a_forgotten_reservation_claims_again_what_is_there_and_tells_what_is_not() {
+    let mut book = book(0);
+    receive(&mut book, key(0, 0), 3);
+    drop(events(&mut book));
+    let known = plan(1, &[(0, 0, 2)]);
+    book.remember_reserved(&known, &cause());
+    assert_eq!(events(&mut book), [], "all others know already");
+    assert_eq!(buckets(&book, key(0, 0)), (3, 2, 0));
+    // It had more when the copy was not made yet: a delivery of which the books do not know any more.
+    let more = plan(2, &[(0, 0, 4)]);
+    book.remember_reserved(&more, &cause());
+    let told = events(&mut book);
+    assert!(
+        matches!(told.as_slice(), [Event::ReservationBroken { quantity: 3, plan, .. }] if *plan == more.id),
+        "{told:?}"
+    );
+    assert_eq!(buckets(&book, key(0, 0)), (3, 3, 0));
+    // Its units that had left all the same are missing from the books, and that is written down.
+    let issue = Issue {
+        tenant: tenant(),
+        reservation: reservation_id(more.id),
+        location: location(0),
+        units: vec![units(&[(0, 0, 4)])[0].units],
+    };
+    assert!(book.issue(&issue, &cause()));
+    assert_eq!(buckets(&book, key(0, 0)), (2, 2, 0));
+    check_laws(&book);
+}
+
+#[test]
+fn a_claim_of_which_others_know_that_it_is_lost_is_taken_away_silently() {
+    let mut book = book(0);
+    receive(&mut book, key(0, 0), 3);
+    book.reserve(&plan(1, &[(0, 0, 3)]), &cause());
+    drop(events(&mut book));
+    let lost = units(&[(0, 0, 3)])[0];
+    let broken = Broken {
+        tenant: tenant(),
+        reservation: reservation_id(plan(1, &[]).id),
+        location: lost.location,
+        line: lost.units.line,
+        item: lost.units.item,
+        quantity: 3,
+    };
+    book.remember_broken(&broken, &cause());
+    assert_eq!(events(&mut book), []);
+    assert_eq!(buckets(&book, key(0, 0)), (3, 0, 0));
+    assert_eq!(book.reservations()[&(tenant(), broken.reservation)].state, State::Broken);
+    check_laws(&book);
 }

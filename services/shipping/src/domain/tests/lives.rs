@@ -8,7 +8,7 @@ use super::world::{Work, asked, at, scan, units};
 use crate::domain::*;
 
 #[derive(Debug, Clone)]
-enum Ask {
+pub(super) enum Ask {
     Repeat,
     Accept,
     StartPicking,
@@ -22,7 +22,7 @@ enum Ask {
     Scan { shipment: usize, status: ShipmentStatus, name: u8, seconds: i64 },
 }
 
-fn ask() -> impl Strategy<Value = Ask> {
+pub(super) fn ask() -> impl Strategy<Value = Ask> {
     prop_oneof![
         1 => Just(Ask::Repeat),
         4 => Just(Ask::Accept),
@@ -40,7 +40,7 @@ fn ask() -> impl Strategy<Value = Ask> {
 }
 
 /// Carries an ask out; refusals are fine.
-fn carry_out(work: &mut Work, ask: &Ask) {
+pub(super) fn carry_out(work: &mut Work, ask: &Ask) {
     match ask {
         Ask::Repeat => work.run(repeat),
         Ask::Recall => work.run(recall),

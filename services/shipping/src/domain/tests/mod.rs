@@ -2,5 +2,6 @@
 
 mod lives;
 mod races;
+mod remembering;
 mod shipments;
 mod world;

@@ -13,7 +13,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use self::subscription::Unbundling;
-use crate::bus::{Bus, BusError, ConsumerSpec, Message, SharedBus, StreamSpec, StreamState, Subscription};
+use crate::bus::{
+    Bus, BusError, ConsumerSpec, Held, Message, SharedBus, Start, StreamSpec, StreamState, Subscription,
+};
 
 /// Events in one message at most: more would save little, and a bundle is given back as a whole.
 const MAX_EVENTS: usize = 64;
@@ -63,6 +65,15 @@ impl Bus for Bundling {
 
     async fn stream_state(&self, stream: &str) -> Result<StreamState, BusError> {
         self.bus.stream_state(stream).await
+    }
+
+    async fn read(&self, stream: &str, start: Start, max: usize) -> Result<Vec<Held>, BusError> {
+        let unpacked = |held: Held| {
+            let sequence = held.sequence;
+            let messages = format::unpack(&held.message).unwrap_or_else(|| vec![held.message]);
+            messages.into_iter().map(move |message| Held { sequence, message })
+        };
+        Ok(self.bus.read(stream, start, max).await?.into_iter().flat_map(unpacked).collect())
     }
 
     async fn purge(&self, stream: &str, sequence: u64) -> Result<(), BusError> {

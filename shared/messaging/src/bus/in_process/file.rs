@@ -8,7 +8,7 @@ use qm_database::{Database, DatabaseOptions, Tx};
 use sea_orm::{ConnectionTrait as _, DatabaseBackend, DbErr, QueryResult, Statement, Value};
 
 use super::writer::{Placed, size};
-use crate::bus::{BusError, ConsumerSpec, Message, StreamSpec};
+use crate::bus::{BusError, ConsumerSpec, Held, Message, Start, StreamSpec};
 
 /// Rows of one insert; eight binds each.
 const ROWS: usize = 3_000;
@@ -159,17 +159,27 @@ impl File {
         let mut values = vec![stream.into(), number(after)];
         values.extend(subjects.iter().map(Value::from));
         values.push(number(limit));
-        let read = |row: &QueryResult| -> Result<(u64, Message), DbErr> {
-            let headers: String = row.try_get_by_index(3)?;
-            let message = Message {
-                subject: row.try_get_by_index(1)?,
-                id: row.try_get_by_index(2)?,
-                headers: serde_json::from_str(&headers).map_err(|error| DbErr::Custom(error.to_string()))?,
-                payload: row.try_get_by_index(4)?,
-            };
-            Ok((column(row, 0)?, message))
+        self.rows(sql(&text, values)).await?.iter().map(|row| message(row).map_err(failed)).collect()
+    }
+
+    /// Messages of a stream from somewhere on, oldest first.
+    pub(super) async fn read_all(
+        &self,
+        stream: &str,
+        start: Start,
+        limit: u64,
+    ) -> Result<Vec<Held>, BusError> {
+        let (condition, bound) = match start {
+            Start::Time(at) => ("stored_at >= ?", at.timestamp_micros().into()),
+            Start::After(sequence) => ("sequence > ?", number(sequence)),
         };
-        self.rows(sql(&text, values)).await?.iter().map(|row| read(row).map_err(failed)).collect()
+        let text = format!(
+            "SELECT sequence, subject, id, headers, payload FROM message WHERE stream = ? AND {condition} \
+             ORDER BY sequence LIMIT ?"
+        );
+        let rows = self.rows(sql(&text, [stream.into(), bound, number(limit)])).await?;
+        let held = |(sequence, message)| Held { sequence, message };
+        rows.iter().map(|row| message(row).map(held).map_err(failed)).collect()
     }
 
     /// How many messages of these subjects there are after a sequence.
@@ -285,6 +295,18 @@ impl File {
         tx.commit().await.map_err(failed)?;
         Ok((deleted.len() as u64, freed))
     }
+}
+
+/// Sequence, subject, id, headers, payload.
+fn message(row: &QueryResult) -> Result<(u64, Message), DbErr> {
+    let headers: String = row.try_get_by_index(3)?;
+    let message = Message {
+        subject: row.try_get_by_index(1)?,
+        id: row.try_get_by_index(2)?,
+        headers: serde_json::from_str(&headers).map_err(|error| DbErr::Custom(error.to_string()))?,
+        payload: row.try_get_by_index(4)?,
+    };
+    Ok((column(row, 0)?, message))
 }
 
 fn marks(count: usize) -> String {

@@ -28,8 +28,8 @@ use self::{
     writer::{Job, Writer},
 };
 use super::{
-    Bus, BusError, ConsumerSpec, ConsumerState, Delivery, Message, StreamSpec, StreamState, Subscription,
-    subject,
+    Bus, BusError, ConsumerSpec, ConsumerState, Delivery, Held, Message, Start, StreamSpec, StreamState,
+    Subscription, subject,
 };
 
 /// Publishes that may wait for the writer; one more waits for room.
@@ -157,12 +157,12 @@ impl Bus for InProcessBus {
     }
 
     async fn stream_state(&self, name: &str) -> Result<StreamState, BusError> {
-        let (identity, last_sequence, consumers) = {
+        let (identity, last_sequence, bytes, consumers) = {
             let streams = self.shared.streams();
             let stream = streams.get(name).ok_or_else(|| BusError::Unknown(name.to_owned()))?;
             let consumers: Vec<_> =
                 stream.consumers.iter().map(|(name, progress)| (name.clone(), progress.clone())).collect();
-            (stream.identity.clone(), stream.last_sequence, consumers)
+            (stream.identity.clone(), stream.last_sequence, stream.bytes, consumers)
         };
         let (first_sequence, last_stored_at) = match self.shared.file.bounds(name).await? {
             Some(bounds) => bounds,
@@ -187,7 +187,14 @@ impl Bus for InProcessBus {
                 pending: waiting + outstanding,
             });
         }
-        Ok(StreamState { identity, first_sequence, last_sequence, last_stored_at, consumers: states })
+        Ok(StreamState { identity, first_sequence, last_sequence, last_stored_at, bytes, consumers: states })
+    }
+
+    async fn read(&self, stream: &str, start: Start, max: usize) -> Result<Vec<Held>, BusError> {
+        if !self.shared.streams().contains_key(stream) {
+            return Err(BusError::Unknown(stream.to_owned()));
+        }
+        self.shared.file.read_all(stream, start, max as u64).await
     }
 
     async fn purge(&self, stream: &str, sequence: u64) -> Result<(), BusError> {

@@ -30,24 +30,10 @@ pub(super) struct JetStreamSubscription {
 }
 
 impl JetStreamSubscription {
-    fn deliver(&self, message: &jetstream::Message) -> Delivery {
-        let attempt = message.info().map_or(1, |info| u32::try_from(info.delivered).unwrap_or(1));
-        let token = message.reply.as_ref().map(ToString::to_string).unwrap_or_default();
-        let mut headers = Vec::new();
-        let mut id = String::new();
-        for (name, values) in message.headers.iter().flat_map(HeaderMap::iter) {
-            let Some(value) = values.first() else { continue };
-            let name: &str = name.as_ref();
-            if name.eq_ignore_ascii_case("nats-msg-id") {
-                id = value.to_string();
-            } else {
-                headers.push((name.to_ascii_lowercase(), value.to_string()));
-            }
-        }
-        let message = &message.message;
-        let subject = self.namespace.without(&message.subject).to_owned();
-        let message = Message { subject, id, headers, payload: message.payload.to_vec() };
-        Delivery { message, token, attempt }
+    fn deliver(&self, delivered: &jetstream::Message) -> Delivery {
+        let attempt = delivered.info().map_or(1, |info| u32::try_from(info.delivered).unwrap_or(1));
+        let token = delivered.reply.as_ref().map(ToString::to_string).unwrap_or_default();
+        Delivery { message: message(&self.namespace, delivered), token, attempt }
     }
 
     async fn settle(&self, tokens: &[String], word: String) -> Result<(), BusError> {
@@ -60,6 +46,24 @@ impl JetStreamSubscription {
         })
         .await
     }
+}
+
+/// The message as it was published.
+pub(super) fn message(namespace: &Namespace, delivered: &jetstream::Message) -> Message {
+    let mut headers = Vec::new();
+    let mut id = String::new();
+    for (name, values) in delivered.headers.iter().flat_map(HeaderMap::iter) {
+        let Some(value) = values.first() else { continue };
+        let name: &str = name.as_ref();
+        if name.eq_ignore_ascii_case("nats-msg-id") {
+            id = value.to_string();
+        } else {
+            headers.push((name.to_ascii_lowercase(), value.to_string()));
+        }
+    }
+    let message = &delivered.message;
+    let subject = namespace.without(&message.subject).to_owned();
+    Message { subject, id, headers, payload: message.payload.to_vec() }
 }
 
 #[async_trait]
