@@ -74,6 +74,14 @@ pub enum Fault {
     NoConnections,
     /// PostgreSQL is read-only for a while, as a standby is: nothing is written and nothing is set aside for that.
     ReadOnly,
+    /// Inventory's database is restored to an earlier point, under load: it learns again what the streams hold.
+    RestoreInventory,
+    /// Routing's database is restored to an earlier point, under load.
+    RestoreRouting,
+    /// Shipping's database is restored to an earlier point, under load: no parcel is sent twice.
+    RestoreShipping,
+    /// Notification's database is restored to an earlier point, under load: mails may be sent twice, with the same id.
+    RestoreNotification,
     /// All ways to PostgreSQL are cut for a while, both ways: what was under way arrives late.
     CutPostgres,
     /// Questions reach PostgreSQL and answers do not come back: commits stand without their callers knowing.
@@ -211,6 +219,10 @@ impl Fault {
             Self::Poison => streams::poison(system).await,
             Self::RestartPostgres => postgres::restart(system).await,
             Self::NoConnections => postgres::take_connections(system, plan.lasting).await,
+            Self::RestoreInventory => postgres::go_back(system, "inventory", plan.lasting).await,
+            Self::RestoreRouting => postgres::go_back(system, "routing", plan.lasting).await,
+            Self::RestoreShipping => postgres::go_back(system, "shipping", plan.lasting).await,
+            Self::RestoreNotification => postgres::go_back(system, "notification", plan.lasting).await,
             Self::TwoOfEach => replicas::two_of_each(system, plan.lasting).await,
             Self::RollingRestart => replicas::roll(system).await,
             Self::ClockOfOrder => clock::jump(system, "order", clock::HOUR, plan.lasting).await,

@@ -52,7 +52,8 @@ pub struct Postgres {
     /// Where it listens.
     pub address: SocketAddr,
     password: String,
-    psql: PathBuf,
+    /// Where its clients are.
+    bin: PathBuf,
 }
 
 impl Postgres {
@@ -90,7 +91,7 @@ impl Postgres {
             log: logs.join("postgres.log"),
             is_unprivileged: true,
         };
-        Ok(Self { program, address, password, psql: installed.postgres.join("psql") })
+        Ok(Self { program, address, password, bin: installed.postgres.clone() })
     }
 
     /// The URL of one of its databases, reached at `address`.
@@ -101,10 +102,30 @@ impl Postgres {
     /// Runs a statement and gives what it answers. The links need this thread, so the answer is not waited for on it.
     pub async fn sql(&self, database: &str, statement: &str) -> Result<String, BuildError> {
         let url = self.url(self.address, database);
-        let mut psql = Command::new("timeout");
-        psql.arg("10").arg(&self.psql).args([&url, "-v", "ON_ERROR_STOP=1", "-AtXqc", statement]);
-        psql.env("PGCONNECT_TIMEOUT", "5");
-        Ok(tokio::task::spawn_blocking(move || run(&mut psql)).await??)
+        self.client("psql", 10, &[&url, "-v", "ON_ERROR_STOP=1", "-AtXqc", statement]).await
+    }
+
+    /// Copies a database into a file, as it is at this moment.
+    pub async fn back_up(&self, database: &str, file: &Path) -> Result<(), BuildError> {
+        let (url, file) = (self.url(self.address, database), file.display().to_string());
+        self.client("pg_dump", 120, &["--format=custom", "--file", &file, &url]).await?;
+        Ok(())
+    }
+
+    /// Puts a copy in the place of a database.
+    pub async fn restore(&self, database: &str, file: &Path) -> Result<(), BuildError> {
+        self.sql("postgres", &format!("DROP DATABASE {database} WITH (FORCE)")).await?;
+        self.sql("postgres", &format!("CREATE DATABASE {database}")).await?;
+        let (url, file) = (self.url(self.address, database), file.display().to_string());
+        self.client("pg_restore", 120, &["--exit-on-error", "--dbname", &url, &file]).await?;
+        Ok(())
+    }
+
+    async fn client(&self, name: &str, seconds: u32, arguments: &[&str]) -> Result<String, BuildError> {
+        let mut client = Command::new("timeout");
+        client.arg(seconds.to_string()).arg(self.bin.join(name)).args(arguments);
+        client.env("PGCONNECT_TIMEOUT", "5");
+        Ok(tokio::task::spawn_blocking(move || run(&mut client)).await??)
     }
 
     /// Connections that it takes.

@@ -152,7 +152,10 @@ impl Connection {
     }
 }
 
-async fn answer(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> hyper::Result<Answer> {
+async fn answer(
+    sender: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> hyper::Result<Answer> {
     sender.ready().await?;
     let response = sender.send_request(request).await?;
     Ok(Answer {

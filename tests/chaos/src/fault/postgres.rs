@@ -100,6 +100,18 @@ fn is_in(guest: &TcpStream) -> bool {
     }
 }
 
+/// A service's database is lost, and a copy of it is put in its place that is `lasting` old.
+pub async fn go_back(system: &System, service: &str, lasting: Duration) -> Result<Inflicted, BuildError> {
+    let (postgres, database) = (postgres(system)?, format!("qm_{service}"));
+    let copy = system.folder().join(format!("{database}.copy"));
+    postgres.back_up(&database, &copy).await?;
+    tokio::time::sleep(lasting).await;
+    system.supervisor.down(service)?;
+    postgres.restore(&database, &copy).await?;
+    system.supervisor.up(service)?;
+    Ok(Inflicted::DONE)
+}
+
 /// Nothing can be written for a while, in any session.
 pub async fn read_only(system: &System, lasting: Duration) -> Result<Inflicted, BuildError> {
     let postgres = postgres(system)?;
