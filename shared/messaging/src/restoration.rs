@@ -2,7 +2,7 @@
 //!
 //! A service's stream holds what the service told; the streams that it consumes hold what it was told. Both outlive the
 //! database. An event on the service's own stream that is not in its own history cannot be: it was written before it was
-//! published. So the database has gone back. It begins a new epoch, and everything that the streams still hold from the time
+//! published. Nor can one that a consumer has settled and neither applied nor set aside. So the database has gone back. It begins a new epoch, and everything that the streams still hold from the time
 //! of the restored copy on is taken in again: what others told goes to the consumers, whose inboxes know what they still
 //! have; what the service told itself goes back into its history, and to whoever can make state of it
 //! ([`Remember`]).
@@ -147,10 +147,12 @@ impl Restoration {
     }
 
     async fn has_forgotten(&self) -> Result<bool, HandleError> {
-        match self.stream {
-            Some(stream) => self.has_forgotten_telling(stream).await,
-            None => self.has_forgotten_being_told().await,
+        if let Some(stream) = self.stream
+            && self.has_forgotten_telling(stream).await?
+        {
+            return Ok(true);
         }
+        self.has_forgotten_being_told().await
     }
 
     /// True when the end of the service's own stream holds events that its history does not.
@@ -161,7 +163,7 @@ impl Restoration {
         Ok(!self.unknown(self.envelopes(tail)).await?.is_empty())
     }
 
-    /// True when something that a consumer has settled was never applied nor set aside. For services that tell nothing.
+    /// True when something that a consumer has settled was never applied nor set aside: it may have told nothing since.
     async fn has_forgotten_being_told(&self) -> Result<bool, HandleError> {
         for stream in self.streams() {
             let Some(state) = self.state(stream).await? else { continue };

@@ -28,6 +28,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Things that happen in the busy time.
 const STEPS: usize = 160;
+/// In every so many lives, a database may go back to a copy.
+const GOES_BACK: u64 = 4;
 /// Rounds of a lull, and the time between two of them: in all, longer than any delivery is held back or waits to be settled,
 /// and than events that were left or not told wait for another process.
 const LULL_ROUNDS: usize = 3;
@@ -83,6 +85,7 @@ pub async fn live(
     template.copy(folder.path())?;
     let mut life =
         Life::new(World::new(folder.path(), template.now, template.bus.clone()), template.tenant, seed);
+    life.world.may_go_back = seed.is_multiple_of(GOES_BACK);
     let mut dice = ChaCha8Rng::seed_from_u64(seed);
     let rates = Rates::some(&mut dice);
     for service in SERVICES {
@@ -178,6 +181,14 @@ impl Life {
             }
             What::LoseStream(stream) => {
                 self.world.broker.lose(stream);
+                String::new()
+            }
+            What::BackUp(service) => {
+                self.world.back_up(service).await?;
+                String::new()
+            }
+            What::GoBack(service) => {
+                self.world.go_back(service)?;
                 String::new()
             }
         };

@@ -32,6 +32,10 @@ pub enum What {
     Start(&'static str),
     /// A stream is lost with all that was settled on it.
     LoseStream(String),
+    /// A service's database is copied.
+    BackUp(&'static str),
+    /// A service's database is lost with its processes, and the copy takes its place.
+    GoBack(&'static str),
 }
 
 /// What a person does; with whom, chance decides.
@@ -82,14 +86,33 @@ impl fmt::Display for What {
             Self::Kill(service, replica) => write!(f, "kill {service}[{replica}]"),
             Self::Start(service) => write!(f, "start {service}"),
             Self::LoseStream(stream) => write!(f, "lose {stream}"),
+            Self::BackUp(service) => write!(f, "back up {service}"),
+            Self::GoBack(service) => write!(f, "{service} goes back to its copy"),
         }
     }
 }
 
+/// Services whose databases may go back: what was told of what they do, they can learn again. Order's cannot, since nobody
+/// else knows what an order consists of.
+const MAY_GO_BACK: [&str; 4] = ["inventory", "routing", "shipping", "notification"];
+/// How often a database is copied, and how often one goes back to its copy, of a thousand steps.
+const BACK_UP: u32 = 15;
+const GO_BACK: u32 = 30;
+
 /// The next step, as `dice` decide.
 pub fn choose(world: &World, dice: &mut ChaCha8Rng) -> Step {
     let seed = dice.random();
-    Step { seed, what: what(world, dice) }
+    let back = if world.may_go_back { back(world, dice) } else { None };
+    Step { seed, what: back.unwrap_or_else(|| what(world, dice)) }
+}
+
+/// Something about copies of databases, now and then. Once in a life one goes back.
+fn back(world: &World, dice: &mut ChaCha8Rng) -> Option<What> {
+    let roll = dice.random_range(0..1_000);
+    match world.copied {
+        None => (roll < BACK_UP).then(|| What::BackUp(MAY_GO_BACK[dice.random_range(0..MAY_GO_BACK.len())])),
+        Some(service) => (roll < GO_BACK && world.went_back.is_none()).then_some(What::GoBack(service)),
+    }
 }
 
 fn what(world: &World, dice: &mut ChaCha8Rng) -> What {
@@ -113,6 +136,8 @@ fn what(world: &World, dice: &mut ChaCha8Rng) -> What {
         930..950 => What::Pass(Duration::from_secs(dice.random_range(1..60))),
         950..952 => What::Pass(Duration::from_secs(dice.random_range(60..1_200))),
         952..960 => What::Kill(service, replica),
+        // What is lost on both sides at once is known to nobody.
+        960..962 if world.may_go_back => What::Act(Act::Work),
         960..962 => match world.broker.streams().choose(dice) {
             Some(stream) => What::LoseStream(stream.clone()),
             None => What::Start(service),

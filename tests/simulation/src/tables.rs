@@ -27,6 +27,13 @@ pub async fn fold(file: &Path) -> Result<(), DbErr> {
     connection.close().await
 }
 
+/// Copies a database as it is, whoever has it open.
+pub async fn copy(file: &Path, to: &Path) -> Result<(), DbErr> {
+    let connection = open(file).await?;
+    connection.execute_unprepared(&format!("VACUUM INTO '{}'", to.display())).await?;
+    connection.close().await
+}
+
 /// A digest of all that a database holds.
 pub async fn digest(file: &Path) -> Result<Vec<u8>, DbErr> {
     let connection = open(file).await?;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
@@ -14,6 +15,7 @@ use qm_clock::{ManualClock, SharedClock, SharedEntropy};
 use qm_database::{Database, DatabaseOptions};
 use qm_ids::IdGenerator;
 use qm_inventory::InventoryService;
+use qm_messaging::HandleError;
 use qm_notification::NotificationService;
 use qm_order::OrderService;
 use qm_routing::RoutingService;
@@ -33,6 +35,7 @@ use crate::{
     chance::{Chance, Fault},
     outside::{Moody, PostOffice},
     process::Process,
+    tables,
 };
 
 /// The services, in the order in which they are started.
@@ -63,6 +66,12 @@ pub struct World {
     replicas: Arc<Mutex<Replicas>>,
     /// Services that may have something to tell since their relay last had its turn.
     pub untold: BTreeSet<&'static str>,
+    /// Whether databases go back to copies in this life.
+    pub may_go_back: bool,
+    /// Whose database was copied.
+    pub copied: Option<&'static str>,
+    /// Whose database went back to its copy.
+    pub went_back: Option<&'static str>,
     /// Processes started so far.
     started: usize,
     stop: CancellationToken,
@@ -86,6 +95,9 @@ impl World {
             folder: folder.to_owned(),
             replicas,
             untold: BTreeSet::new(),
+            may_go_back: false,
+            copied: None,
+            went_back: None,
             started: 0,
             stop,
         }
@@ -135,8 +147,48 @@ impl World {
         }
     }
 
-    /// Another process of a service starts.
+    fn copy(&self, service: &str) -> PathBuf {
+        self.folder.join(format!("{service}.copy"))
+    }
+
+    /// Copies a service's database.
+    pub async fn back_up(&mut self, service: &'static str) -> Result<(), BuildError> {
+        tables::copy(&self.file(service), &self.copy(service)).await?;
+        self.copied = Some(service);
+        Ok(())
+    }
+
+    /// A service's database is lost, and its processes with it. Its copy takes its place; nothing happens without one.
+    pub fn go_back(&mut self, service: &'static str) -> io::Result<()> {
+        if self.copied != Some(service) {
+            return Ok(());
+        }
+        while self.count(service) > 0 {
+            self.kill(service, 0);
+        }
+        for rest in ["db", "db-wal", "db-shm"] {
+            let file = self.file(service).with_extension(rest);
+            if file.exists() {
+                fs::remove_file(file)?;
+            }
+        }
+        fs::copy(self.copy(service), self.file(service))?;
+        self.went_back = Some(service);
+        Ok(())
+    }
+
+    /// Another process of a service starts. One that cannot catch up with what its database has forgotten does not.
     pub async fn start(&mut self, service: &'static str) -> Result<(), BuildError> {
+        match self.try_start(service).await {
+            Err(error) if error.is::<HandleError>() => {
+                self.chance.note(format!("{service} does not start: {error}"));
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    async fn try_start(&mut self, service: &'static str) -> Result<(), BuildError> {
         self.started += 1;
         let process = Arc::new(Process::new(format!("{service}-{}", self.started), self.chance.clone()));
         let mut assembly = match service {
