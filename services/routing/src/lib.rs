@@ -59,7 +59,9 @@ impl ServiceDefinition for RoutingService {
             plans: PlanCounter::register(&deps.metrics),
         };
         let inventory = Inventory::new(deps.peers.get("inventory")?);
-        let messaging = events::consume::consume(messaging, &context, inventory).build();
+        let messaging = events::consume::consume(messaging, &context, inventory)
+            .remember(&[], events::remember::RememberPlans)
+            .build();
         messaging.catch_up_in_time().await;
         let api = Api { database: deps.database.clone(), context };
         let audit = Audit { database: deps.database };

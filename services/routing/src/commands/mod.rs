@@ -3,6 +3,7 @@
 mod end;
 mod plan;
 mod put_tariff;
+mod remember;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use qm_telemetry::metrics::{CounterFamily, Metrics};
 pub use end::{Change, Verb, change};
 pub use plan::{Asked, plan};
 pub use put_tariff::put_tariff;
+pub use remember::{Told, remember};
 
 use crate::{
     domain::{LeastCost, Outcome},

@@ -42,7 +42,7 @@ pub use geometry::GeoPoint;
 pub use least_cost::LeastCost;
 pub use location::{Location, LocationKind};
 pub use plan::{Claim, EndReason, LetGo, LocationUnits, Made, Outcome, Plan};
-pub use request::{ItemFacts, LineUnits, Request, Supply};
+pub use request::{ItemFacts, LineUnits, Request, Supply, plan_of};
 pub use settings::PolicySettings;
 pub use tariff::{Reach, Tariff, TariffRow};
 

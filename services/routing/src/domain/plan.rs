@@ -196,6 +196,30 @@ impl Plan {
         plan
     }
 
+    /// What was announced of a plan that is not known any more: places for its assignments. One that is known was announced
+    /// again.
+    pub fn remember_planned(&mut self, attempt: i32, cost_minor: i64, claims: Vec<Claim>, at: DateTime<Utc>) {
+        if !self.claims.is_empty() {
+            self.repeat();
+            return;
+        }
+        let outcome = if self.made.is_some() { Outcome::PartiallyPlanned } else { Outcome::Planned };
+        self.made = Some(Made { attempt, outcome, cost_minor, at });
+        self.claims = claims;
+        for let_go in self.early.clone() {
+            self.end_units(&let_go, EndReason::Released, at);
+        }
+    }
+
+    /// The same of units without a source. False when they were known.
+    pub fn remember_unfilled(&mut self, attempt: i32, at: DateTime<Utc>) -> bool {
+        let made = self.made.unwrap_or(Made { attempt, outcome: Outcome::Unfillable, cost_minor: 0, at });
+        let is_new = self.made.is_none_or(|made| made.outcome == Outcome::Planned);
+        let outcome = if made.outcome == Outcome::Planned { Outcome::PartiallyPlanned } else { made.outcome };
+        self.made = Some(Made { outcome, ..made });
+        is_new
+    }
+
     /// It is announced again. What inventory could not reserve it may reserve now, so it claims its places again.
     pub fn repeat(&mut self) {
         if let Some((_, EndReason::Rejected)) = self.ended {

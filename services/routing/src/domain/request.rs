@@ -94,10 +94,15 @@ impl Supply {
     }
 }
 
+/// The plan of an order's attempt.
+pub fn plan_of(order: OrderId, attempt: i32) -> PlanId {
+    derive(order.as_uuid(), "plan", attempt.unsigned_abs().into())
+}
+
 impl Request {
     /// The attempt's plan. It derives from order and attempt, so that a repeated request meets its own plan.
     pub fn plan(&self) -> PlanId {
-        derive(self.order.as_uuid(), "plan", self.attempt.unsigned_abs().into())
+        plan_of(self.order, self.attempt)
     }
 
     /// The demand that a policy plans, or the first item whose facts are not known.

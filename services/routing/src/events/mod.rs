@@ -5,3 +5,4 @@ pub mod emit;
 #[cfg(test)]
 mod example;
 mod read;
+pub mod remember;

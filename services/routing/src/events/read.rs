@@ -69,7 +69,7 @@ pub(super) fn request(tenant: TenantId, event: &order::SourcingRequested) -> Res
 }
 
 /// Each line and item once: a message may name a line several times.
-fn units(units: &[ProtoUnits]) -> Result<Vec<LineUnits>, HandleError> {
+pub(super) fn units(units: &[ProtoUnits]) -> Result<Vec<LineUnits>, HandleError> {
     let mut order: Vec<(LineId, ItemId)> = Vec::new();
     let mut sums: BTreeMap<(LineId, ItemId), i64> = BTreeMap::new();
     for it in units {
@@ -129,7 +129,10 @@ fn point(field: &str, point: Option<&ProtoPoint>) -> Result<Option<GeoPoint>, Ha
         .map_err(|error| HandleError::poison(format!("{field}: {error}")))
 }
 
-fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(field: &str, text: &str) -> Result<T, HandleError> {
+pub(super) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
+    field: &str,
+    text: &str,
+) -> Result<T, HandleError> {
     text.parse().map_err(|error: T::Err| HandleError::poison(format!("{field} {text:?}: {error}")))
 }
 

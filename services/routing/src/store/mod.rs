@@ -17,6 +17,6 @@ pub use entity::{
 };
 pub use known::{Known, Network};
 pub use lists::{Listed, Summary, plans_of, summary};
-pub use plans::{Key, announcements, insert, lock_many, save};
+pub use plans::{Key, announcements, insert, lock_many, replace, save};
 pub use replicas::{put_items, put_locations};
 pub use tariffs::{Band, StoredTariff, put_tariff, tariffs};

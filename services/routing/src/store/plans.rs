@@ -54,6 +54,11 @@ pub async fn insert(tx: &Tx, announcements: Vec<announcement::Model>) -> Result<
     tx.insert_many::<announcement::Entity>(announcements).await
 }
 
+/// Writes what was announced of plans that were saved, in place of what was known of it.
+pub async fn replace(tx: &Tx, announcements: Vec<announcement::Model>) -> Result<()> {
+    tx.upsert_many::<announcement::Entity>(announcements).await
+}
+
 /// Writes plans after a change: what changed since `before`, each table at once. Of two transactions that bring the same
 /// plan, one starts over and then finds the other's.
 pub async fn save(tx: &Tx, before: &BTreeMap<Key, Plan>, after: &BTreeMap<Key, Plan>) -> Result<()> {
