@@ -52,7 +52,9 @@ impl ServiceDefinition for OrderService {
             recent: Recent::default(),
             patience: TimeDelta::milliseconds(config.saga.ask_again_after_ms),
         };
-        let messaging = events::consume::consume(messaging, &context).build();
+        let messaging = events::consume::consume(messaging, &context)
+            .remember(&[], events::remember::NameLostOrders)
+            .build();
         messaging.catch_up_in_time().await;
         let api =
             Api::new(deps.database.clone(), context.clone(), deps.peers.get("inventory")?, &config.placing);

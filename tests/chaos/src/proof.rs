@@ -24,6 +24,8 @@ const REST: Duration = Duration::from_secs(180);
 const LOOK: Duration = Duration::from_millis(500);
 /// Orders looked at together.
 const AT_A_TIME: usize = 8;
+/// Violations of a law that are named.
+const EXAMPLES: usize = 3;
 
 /// What was found. Each text names an order.
 #[derive(Debug, Default, Serialize)]
@@ -107,7 +109,8 @@ pub async fn examine(
         proof.violations.push(format!("{service}: {}: {}", law.law, law.examples.join("; ")));
     }
     for law in report.across.iter().filter(|law| !law.violations.is_empty()) {
-        proof.violations.push(format!("{}: {}", law.law, law.violations.join("; ")));
+        let some = law.violations.iter().take(EXAMPLES).cloned().collect::<Vec<_>>().join("; ");
+        proof.violations.push(format!("{}: {} violations, such as {some}", law.law, law.violations.len()));
     }
     proof.dead_letters = i64::try_from(report.dead_letters)? - i64::try_from(dead_letters)?;
     Ok(proof)

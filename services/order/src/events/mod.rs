@@ -5,4 +5,5 @@ pub mod emit;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod hostile;
 mod read;
+pub mod remember;
 mod replicas;

@@ -11,8 +11,11 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use qm_clock::{Clock as _, ManualClock};
-use qm_ids::{EventId, IdGenerator};
-use qm_messaging::bus::{BusError, ConsumerSpec, Delivery, Message, matches};
+use qm_ids::{EventId, IdGenerator, Uuid};
+use qm_messaging::{
+    Envelope,
+    bus::{BusError, ConsumerSpec, Delivery, Message, matches},
+};
 
 pub use self::connection::Connection;
 
@@ -116,6 +119,16 @@ impl Broker {
     /// The streams there are.
     pub fn streams(&self) -> Vec<String> {
         self.state().streams.keys().cloned().collect()
+    }
+
+    /// Whether everybody could read that this happened to that.
+    pub fn was_told(&self, event_type: &str, of: Uuid) -> bool {
+        let (subject, of) = (Envelope::subject(event_type), of.to_string());
+        let says = |message: &Message| {
+            message.subject == subject
+                && message.headers.iter().any(|(name, value)| name == "ce-subject" && *value == of)
+        };
+        self.state().streams.values().any(|stream| stream.messages.values().any(says))
     }
 
     /// A stream's storage is gone, with all that its consumers had settled.

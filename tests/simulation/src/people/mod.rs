@@ -18,7 +18,7 @@ use qm_proto::{
 use qm_runtime::grpc::{GrpcChannel, with_tenant};
 use tonic::{Code, Request, Response, Status};
 
-use crate::{chance::Chance, step::Act, world::World};
+use crate::{broker::Broker, chance::Chance, step::Act, world::World};
 
 /// What is sold.
 const SKUS: [&str; 2] = ["mug", "tea"];
@@ -46,6 +46,8 @@ impl Wish {
 /// People.
 pub struct People {
     chance: Arc<Chance>,
+    /// What is known to everybody.
+    broker: Arc<Broker>,
     tenant: TenantId,
     inventory: GrpcChannel,
     order: GrpcChannel,
@@ -65,6 +67,7 @@ impl People {
     pub fn new(world: &World, tenant: TenantId) -> Self {
         Self {
             chance: world.chance.clone(),
+            broker: world.broker.clone(),
             tenant,
             inventory: world.channel("inventory"),
             order: world.channel("order"),

@@ -1,5 +1,6 @@
 //! Warehouses: goods, work, and what is not there.
 
+use qm_ids::FulfilmentId;
 use qm_proto::{
     inventory::v1::{self as inventory, MovementKind},
     shipping::v1::{self as shipping, Fulfilment, RejectReason},
@@ -66,6 +67,10 @@ impl People {
 
     /// The location takes the next step. A refusal is a recall that was quicker.
     pub(super) async fn work_on(&mut self, fulfilment: &Fulfilment) -> String {
+        let id: Option<FulfilmentId> = fulfilment.id.parse().ok();
+        if id.is_some_and(|id| self.broker.was_told("fulfilment.issued", id.as_uuid())) {
+            self.scandals.push(format!("{} is {} and has left", fulfilment.id, fulfilment.status));
+        }
         let action = Some(self.action(fulfilment));
         let (mut client, what) =
             (self.shipping(), format!("go on with {} {}", fulfilment.status, fulfilment.id));
