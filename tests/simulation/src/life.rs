@@ -36,6 +36,9 @@ const LULL_ROUNDS: usize = 3;
 const LULL: Duration = Duration::from_secs(31);
 /// Rounds in which people only work, and everything still goes wrong.
 const STORMY_ROUNDS: usize = 8;
+/// Of these, the one in which a database is copied, and the one in which it goes back, if that did not happen before.
+const BACK_UP: usize = 0;
+const GO_BACK: usize = 6;
 /// Rounds in which everything must come to rest.
 const ROUNDS: u32 = 80;
 /// Between two occasions on which people let go and goods arrive, in rounds.
@@ -280,7 +283,19 @@ impl Life {
     /// Work goes on, and what goes wrong as well: what is under way meets each other everywhere, up to the door.
     async fn go_on_in_storm(&mut self, rates: &Rates) -> Result<()> {
         self.weather.clone_from(rates);
-        for _ in 0..STORMY_ROUNDS {
+        for round in 0..STORMY_ROUNDS {
+            // By then parcels have left that were not there yet when the copy was made.
+            let may_go_back = self.world.may_go_back && self.world.went_back.is_none();
+            match self.world.copied {
+                None if may_go_back && round == BACK_UP => {
+                    let service = step::MAY_GO_BACK[self.rest.random_range(0..step::MAY_GO_BACK.len())];
+                    self.go_on(What::BackUp(service)).await?;
+                }
+                Some(service) if may_go_back && round == GO_BACK => {
+                    self.go_on(What::GoBack(service)).await?;
+                }
+                _ => {}
+            }
             self.one_of_each().await?;
             self.work().await;
             self.round(true, false).await?;

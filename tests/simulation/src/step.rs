@@ -94,7 +94,7 @@ impl fmt::Display for What {
 
 /// Services whose databases may go back: what was told of what they do, they can learn again. Order's cannot, since nobody
 /// else knows what an order consists of.
-const MAY_GO_BACK: [&str; 4] = ["inventory", "routing", "shipping", "notification"];
+pub const MAY_GO_BACK: [&str; 4] = ["inventory", "routing", "shipping", "notification"];
 /// How often a database is copied, and how often one goes back to its copy, of a thousand steps.
 const BACK_UP: u32 = 15;
 const GO_BACK: u32 = 30;

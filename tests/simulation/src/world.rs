@@ -105,7 +105,9 @@ impl World {
 
     /// Where a service's database is.
     pub fn file(&self, service: &str) -> PathBuf {
-        self.folder.join(format!("{service}.db"))
+        // A file of its own, since whoever was killed may still be about to close the one before.
+        let copied = if self.went_back == Some(service) { ".again" } else { "" };
+        self.folder.join(format!("{service}{copied}.db"))
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Replicas) -> T) -> T {
@@ -160,20 +162,14 @@ impl World {
 
     /// A service's database is lost, and its processes with it. Its copy takes its place; nothing happens without one.
     pub fn go_back(&mut self, service: &'static str) -> io::Result<()> {
-        if self.copied != Some(service) {
+        if self.copied != Some(service) || self.went_back.is_some() {
             return Ok(());
         }
         while self.count(service) > 0 {
             self.kill(service, 0);
         }
-        for rest in ["db", "db-wal", "db-shm"] {
-            let file = self.file(service).with_extension(rest);
-            if file.exists() {
-                fs::remove_file(file)?;
-            }
-        }
-        fs::copy(self.copy(service), self.file(service))?;
         self.went_back = Some(service);
+        fs::copy(self.copy(service), self.file(service))?;
         Ok(())
     }
 
