@@ -20,7 +20,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use qm_clock::SharedClock;
 use qm_database::{Database, MAX_TRIES, Retryable as _, TenantSet, Tx};
 use qm_ids::{EventId, TenantId};
-use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, EntityTrait as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{
+    ActiveModelTrait as _, ActiveValue::Set, EntityTrait as _, QueryOrder as _, QuerySelect as _,
+    sea_query::OnConflict,
+};
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
@@ -129,7 +132,7 @@ impl Restoration {
             caught_up_at: None,
         };
         let row: epoch::ActiveModel = epoch.clone().into();
-        // Another replica may have noticed as well; it begins at the same time as we do.
+        // Of two replicas that notice at the same time one starts over, and then finds the other's.
         epoch::Entity::insert(row.reset_all()).exec_without_returning(tx.conn()).await?;
         tx.commit().await?;
         Ok(epoch)
@@ -160,7 +163,7 @@ impl Restoration {
         let Some(state) = self.state(stream).await? else { return Ok(false) };
         let start = Start::After(state.last_sequence.saturating_sub(TAIL as u64));
         let tail = self.bus.read(stream, start, TAIL).await.map_err(unavailable)?;
-        Ok(!self.unknown(self.envelopes(tail)).await?.is_empty())
+        Ok(!self.unknown(self.own(tail)).await?.is_empty())
     }
 
     /// True when something that a consumer has settled was never applied nor set aside: it may have told nothing since.
@@ -225,6 +228,11 @@ impl Restoration {
             .filter_map(|held| Envelope::from_message(&held.message).ok())
             .filter(|event| time_of(event.event_id).is_some_and(|at| at > oldest))
             .collect()
+    }
+
+    /// Events that the service told itself. Others may have a way to its stream that they should not have.
+    fn own(&self, held: Vec<Held>) -> Vec<Envelope> {
+        self.envelopes(held).into_iter().filter(|event| event.source == self.service).collect()
     }
 
     /// Those that are not in the history.
@@ -328,7 +336,7 @@ impl Restoration {
             };
             let Some(last) = page.last() else { return Ok(count) };
             start = Start::After(last.sequence);
-            let told = self.unknown(self.envelopes(page)).await?;
+            let told = self.unknown(self.own(page)).await?;
             count += told.len();
             self.remember(&told).await?;
         }

@@ -6,7 +6,9 @@ use std::{
 };
 
 use async_trait::async_trait;
+use qm_clock::{Clock as _, SystemClock};
 use qm_database::Tx;
+use qm_ids::Uuid;
 use qm_messaging::{Envelope, HandleError, Remember};
 use qm_proto::order::v1::Placed;
 use sea_orm::ConnectionTrait as _;
@@ -14,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     consuming::{Seen, Service, numbers, remembering, service, until},
-    side::{Side, sides},
+    side::{Side, ids, sides},
 };
 
 /// What a service that was restored had told itself.
@@ -83,8 +85,21 @@ async fn a_restored_service_learns_again_what_it_told_itself() {
 
         let told = Told::default();
         let same = remembering(&side, "order", &seen, told.clone()).await;
+        let stranger = Envelope {
+            event_id: ids().next(),
+            tenant: ids().next(),
+            event_type: "order.placed".to_owned(),
+            source: "stranger".to_owned(),
+            aggregate: Uuid::nil(),
+            occurred_at: SystemClock.now(),
+            trace: None,
+            payload: vec![0xff; 9],
+        };
+        for result in side.bus.publish(&[stranger.into_message()]).await {
+            result.unwrap();
+        }
         same.messaging.catch_up().await.unwrap();
-        assert!(told.0.lock().unwrap().is_empty(), "nothing was restored");
+        assert!(told.0.lock().unwrap().is_empty(), "nothing was restored, whoever writes to the stream");
         drop(same);
 
         restore(&side, "order", &copy);
