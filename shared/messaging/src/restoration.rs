@@ -20,10 +20,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use qm_clock::SharedClock;
 use qm_database::{Database, MAX_TRIES, Retryable as _, TenantSet, Tx};
 use qm_ids::{EventId, TenantId};
-use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, EntityTrait as _, QueryOrder as _, QuerySelect as _,
-    sea_query::OnConflict,
-};
+use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, EntityTrait as _, QueryOrder as _, QuerySelect as _};
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
