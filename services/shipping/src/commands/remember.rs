@@ -38,9 +38,7 @@ pub async fn remember(context: &Context, tx: &Tx, told: Vec<Remembered>) -> Resu
             return Err(HandleError::poison(format!("{} is not known", key.1)));
         };
         let mut step = Step::new(fulfilment.clone(), batch.now);
-        for it in &told {
-            domain::remember(&mut step, &it.told);
-        }
+        domain::remember(&mut step, told.iter().map(|it| &it.told));
         let mut decision = step.finish();
         let version = told.iter().map(|it| it.version).max().unwrap_or(0);
         decision.fulfilment.version = decision.fulfilment.version.max(version);

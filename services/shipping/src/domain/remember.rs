@@ -49,9 +49,17 @@ pub enum Told {
     },
 }
 
-/// Brings a fulfilment to where others were told that it stands. What is known already changes nothing, but for units that
-/// were rejected in part: each event may come once.
-pub fn remember(step: &mut Step, told: &Told) {
+/// Brings a fulfilment to where others were told that it stands, in the order in which they were. What is known already
+/// changes nothing, but for units that were rejected in part: each event may come once.
+pub fn remember<'t>(step: &mut Step, told: impl IntoIterator<Item = &'t Told>) {
+    for told in told {
+        remember_one(step, told);
+    }
+    // Only now: what follows from a scan has mostly been told as well, and more exactly.
+    follow(step);
+}
+
+fn remember_one(step: &mut Step, told: &Told) {
     let fulfilment = step.fulfilment();
     let is_before_parcels = matches!(fulfilment.state, State::Requested | State::Accepted | State::Picking);
     match told {
@@ -118,15 +126,16 @@ pub fn remember(step: &mut Step, told: &Told) {
             stand(step, *id, *status, *at);
         }
     }
-    follow(step);
 }
 
 /// Brings a shipment to where others were told that it stands.
 fn stand(step: &mut Step, id: ShipmentId, status: ShipmentStatus, at: DateTime<Utc>) {
     let Some(shipment) = step.fulfilment().shipment(id) else { return };
     match status {
-        // It has a label; when it was handed over, its fulfilment says.
-        ShipmentStatus::LabelPurchased | ShipmentStatus::HandedOver => {}
+        // It has a label.
+        ShipmentStatus::LabelPurchased => {}
+        // That we gave it to the carrier, the issue of that moment says; at any other, the carrier has scanned it.
+        ShipmentStatus::HandedOver if step.fulfilment().state.issued_at() == Some(at) => {}
         ShipmentStatus::Voided => {
             if !shipment.is_voided {
                 step.emit(Event::LabelVoided { shipment: id });

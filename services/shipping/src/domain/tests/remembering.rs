@@ -49,7 +49,7 @@ fn standing(
 
 fn remembered(kind: Kind, told: &[Told]) -> Fulfilment {
     let mut step = Step::new(request(&asked(kind), false, at(0)).finish().fulfilment, at(0));
-    told.iter().for_each(|told| remember(&mut step, told));
+    remember(&mut step, told);
     let decision = step.finish();
     assert!(decision.fulfilment.units_add_up(), "{:?}", decision.fulfilment);
     assert!(is_settled(&decision.fulfilment));
