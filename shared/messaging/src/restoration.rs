@@ -49,7 +49,8 @@ const MOST_WAITING: usize = 10_000;
 /// Makes state of events that the service told and its restored database does not know.
 #[async_trait]
 pub trait Remember: Send + Sync + 'static {
-    /// Takes in events of the service itself, in the order of its stream, and tells nobody. Each comes once.
+    /// Takes in events of the service itself, in the order of its stream. Each comes once. Tells only what others cannot know
+    /// yet, such as that something which they were told does not hold any more.
     async fn remember(&self, tx: &Tx, told: &[Envelope]) -> Result<(), HandleError>;
 }
 
