@@ -28,7 +28,7 @@ pub use migrations::Migrator;
 
 use crate::{
     directory::Directory,
-    http::{Credentials, Gate, Guesses, Shared, Streams, Toll},
+    http::{Connections, Credentials, Gate, Guesses, Shared, Streams, Toll},
     oidc::Issuers,
     pages::Renderer,
     peers::Services,
@@ -55,6 +55,7 @@ impl GatewayService {
             Credentials::new(directory.clone(), issuers, Guesses::new(limiter.clone(), buckets.guess));
         let stopping = CancellationToken::new();
         let timeout = config.http.request_timeout();
+        let connections = Connections::new(config.http.head_timeout());
         let shared = Shared {
             credentials: credentials.clone(),
             toll: Toll::new(limiter.clone(), &buckets),
@@ -62,6 +63,7 @@ impl GatewayService {
             limiter,
             buckets,
             links: TrackingLinks::new(config.tracking.secret.expose().as_bytes())?,
+            connections: connections.clone(),
             gate: Gate::new(config.http.max_in_flight, timeout, deps.metrics, deps.entropy),
             streams: Streams::new(config.http.max_streams, config.http.max_streams_each),
             stopping: stopping.clone(),
@@ -74,13 +76,14 @@ impl GatewayService {
             .worker(
                 Worker::new("http", async move |shutdown: CancellationToken| {
                     let handle = server.handle();
-                    let stop = async move {
+                    let watch = connections.watch(shutdown.clone());
+                    let stop = async {
                         shutdown.cancelled().await;
                         // Live streams have no end of their own; the server would wait for them.
                         stopping.cancel();
                         handle.stop(true).await;
                     };
-                    tokio::join!(server, stop).0
+                    tokio::join!(server, stop, watch).0
                 })
                 .stage(Stage::Ingress),
             )

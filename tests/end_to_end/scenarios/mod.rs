@@ -43,6 +43,7 @@ pub(crate) const SHARED: &[(&str, Scenario)] = scenarios![
     told::the_shopper_gets_mails_with_a_link_that_shows_the_order,
     told::a_partner_gets_webhooks_that_the_official_verifier_accepts,
     told::a_reader_of_the_live_stream_that_reconnects_misses_nothing,
+    told::readers_of_the_live_stream_that_never_read_hold_nobody_up,
     told::one_trace_runs_from_the_request_to_the_mail,
     tenants::no_route_shows_or_changes_anothers_things,
     tenants::two_tenants_with_the_same_skus_in_one_batch_keep_apart,

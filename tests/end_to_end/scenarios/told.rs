@@ -4,6 +4,10 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpSocket, TcpStream},
+};
 
 use crate::{
     shop::{Shop, id},
@@ -158,6 +162,65 @@ pub(crate) async fn a_reader_of_the_live_stream_that_reconnects_misses_nothing(w
     assert_eq!(later, [&second, &second]);
     let positions: Vec<i64> = resumed.iter().map(|(position, _)| position.parse().unwrap()).collect();
     assert!(positions.windows(2).all(|pair| pair[0] < pair[1]), "{positions:?}");
+}
+
+/// A reader that asks for the live stream and takes next to nothing of it. None when it is told that it has enough of them.
+async fn silent_reader(shop: &Shop) -> Option<TcpStream> {
+    let host = shop.api.base.trim_start_matches("http://");
+    let socket = TcpSocket::new_v4().unwrap();
+    // Little fits in, so that the sender has to stop soon.
+    socket.set_recv_buffer_size(2_048).unwrap();
+    let mut stream = socket.connect(host.parse().unwrap()).await.unwrap();
+    let request =
+        format!("GET /v1/changes HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\n\r\n", shop.api.key);
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await.unwrap();
+    match &status {
+        b"HTTP/1.1 200" => Some(stream),
+        b"HTTP/1.1 429" => None,
+        other => panic!("answered with {}", String::from_utf8_lossy(other)),
+    }
+}
+
+pub(crate) async fn readers_of_the_live_stream_that_never_read_hold_nobody_up(world: Arc<World>) {
+    const ORDERS: usize = 400;
+    let shop = Shop::open(&world, "silent-readers").await;
+    shop.items(&["rare"]).await;
+    let mut silent = Vec::new();
+    for _ in 0..40 {
+        silent.extend(silent_reader(&shop).await);
+    }
+    assert_eq!(silent.len(), 32, "one reader has so many streams and no more");
+
+    let orders: Vec<Value> = (0..ORDERS).map(|_| shop.order(&[("rare", 1)])).collect();
+    let placed = shop.api.post("/v1/orders/batch", &json!({ "orders": orders })).await.ok();
+    let last = placed["results"].as_array().unwrap().last().unwrap()["order"]["id"].as_str().unwrap();
+    shop.until_units(last, &[("backordered", 1)]).await;
+    wait::until("all orders to wait for stock", async || {
+        let summary = shop.api.get("/v1/summary").await.ok();
+        let waiting = summary["units"]["backordered"].as_u64().unwrap_or_default();
+        if waiting == ORDERS as u64 { Ok(()) } else { Err(summary) }
+    })
+    .await;
+
+    drop(silent);
+    // That they are gone is seen when something is written to them.
+    wait::until("room for streams", async || {
+        shop.place(&[("rare", 1)]).await;
+        let (mut open, mut refused) = (Vec::new(), 0);
+        for _ in 0..10 {
+            match silent_reader(&shop).await {
+                Some(stream) => open.push(stream),
+                None => refused += 1,
+            }
+        }
+        if refused == 0 { Ok(()) } else { Err(format!("{refused} of 10 are refused")) }
+    })
+    .await;
+    // One who reads is told of everything, from the first.
+    let all = changes(&shop, None, 2 * ORDERS).await;
+    assert!(all.windows(2).all(|pair| pair[0].0.parse::<i64>().unwrap() < pair[1].0.parse().unwrap()));
 }
 
 pub(crate) async fn one_trace_runs_from_the_request_to_the_mail(world: Arc<World>) {

@@ -22,6 +22,7 @@ pub use address::ClientAddress;
 pub use allowance::Toll;
 pub use auth::{Caller, authenticate, may};
 pub use body::{Body, Posted, RawBody};
+pub use connections::Connections;
 pub use credentials::Credentials;
 pub use guesses::Guesses;
 pub use observe::Gate;

@@ -22,7 +22,10 @@ use qm_refusal::Refusal;
 use qm_telemetry::{metrics::Metrics, propagation};
 use tracing::{Instrument as _, info_span};
 
-use super::Problem;
+use super::{
+    Problem,
+    connections::{Answer, Connection},
+};
 
 /// Names a request in answers, so that a caller's report leads to its logs.
 const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
@@ -86,6 +89,7 @@ pub async fn observe(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let started = Instant::now();
+    let serving = request.conn_data::<Arc<Connection>>().map(Connection::serve);
     let traceparent = request.headers().get(propagation::TRACEPARENT).and_then(|value| value.to_str().ok());
     let span = info_span!(
         "http",
@@ -133,5 +137,5 @@ pub async fn observe(
     if let Ok(value) = HeaderValue::from_str(&trace_id) {
         response.headers_mut().insert(TRACE_ID, value);
     }
-    Ok(response)
+    Ok(response.map_body(|_, body| Answer::new(body, serving)))
 }

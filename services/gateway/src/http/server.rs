@@ -13,8 +13,8 @@ use qm_tracking_link::TrackingLinks;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Credentials, Problem, Streams, Toll, address::AddressHeader, authenticate, body::BodyLimits, connections,
-    observe, observe::Gate,
+    Connections, Credentials, Problem, Streams, Toll, address::AddressHeader, authenticate, body::BodyLimits,
+    connections, observe, observe::Gate,
 };
 use crate::{
     api,
@@ -41,6 +41,8 @@ pub struct Shared {
     pub buckets: Buckets,
     /// Tracking links.
     pub links: TrackingLinks,
+    /// Connections that are open.
+    pub connections: Connections,
     /// Bounds and counts requests.
     pub gate: Gate,
     /// Bounds live streams.
@@ -64,8 +66,19 @@ pub fn serve(
         proxies: config.trusted_proxies,
     });
     let renderer = Data::new(renderer);
-    let Shared { directory, credentials, toll, services, limiter, buckets, links, gate, streams, stopping } =
-        shared;
+    let Shared {
+        directory,
+        credentials,
+        toll,
+        services,
+        limiter,
+        buckets,
+        links,
+        connections,
+        gate,
+        streams,
+        stopping,
+    } = shared;
     let (directory, credentials, services) =
         (Data::new(directory), Data::new(credentials), Data::new(services));
     let (limiter, buckets, links) = (Data::new(limiter), Data::new(buckets), Data::new(links));
@@ -101,10 +114,11 @@ pub fn serve(
     let server = HttpServer::new(app)
         .workers(threads)
         .disable_signals()
+        .keep_alive(connections::KEEP_ALIVE)
         .client_request_timeout(config.head_timeout())
         .client_disconnect_timeout(Duration::from_secs(1))
         .max_connections(connections::bound(config.max_connections).div_ceil(threads.max(1)))
-        .on_connect(connections::drop_when_unread)
+        .on_connect(move |connection, data| connections.opened(connection, data))
         .shutdown_timeout(shutdown_timeout.as_secs().max(1));
     Ok(server.listen(listener)?.run())
 }

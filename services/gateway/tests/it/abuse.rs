@@ -11,7 +11,7 @@ use tokio::{
 use crate::world::{World, problem};
 
 /// Far more than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 const IMPATIENT: &str = "head_timeout_ms = 1000\nbody_timeout_ms = 300\n";
 
 /// A connection that is written to by hand.
@@ -87,6 +87,35 @@ async fn heads_and_bodies_that_trickle_are_cut_off_and_others_are_served_meanwhi
         assert_eq!(status(&answer), 408, "{answer}");
         assert!(answer.contains("\"code\":\"body_too_slow\""), "{answer}");
     }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heads_after_the_first_that_trickle_are_cut_off_too() {
+    let world = World::start(IMPATIENT).await;
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        let mut wire = Wire::open(&world).await;
+        wire.send(
+            "GET /problems/conflict HTTP/1.1\r\nHost: x\r\n\r\nGET /problems/conflict HTTP/1.1\r\nX-Slow: ",
+        )
+        .await;
+        wire.answers(1).await;
+        slow.push(wire);
+    }
+    // A byte now and then keeps nothing open. Five seconds to think and one for the head, looked at every second.
+    let began = Instant::now();
+    let mut is_open = true;
+    while is_open && began.elapsed() < PATIENCE {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        is_open = false;
+        for wire in &mut slow {
+            is_open |= wire.send("a").await;
+        }
+    }
+    assert!(!is_open, "a head trickles for ever");
+    assert!(began.elapsed() > Duration::from_secs(5), "cut off after {:?}", began.elapsed());
+    is_served(&world).await;
     world.stop().await;
 }
 
