@@ -48,7 +48,7 @@ impl GatewayService {
     pub async fn build_on(listener: TcpListener, config: Config, deps: Deps) -> Result<Assembly, BuildError> {
         let issuers = Issuers::new(&config.oidc, &deps.clock)?;
         let key_readers: Vec<_> = issuers.workers().collect();
-        let directory = Directory::new(deps.database, deps.clock, deps.ids, deps.entropy.clone());
+        let directory = Directory::new(deps.database, deps.clock.clone(), deps.ids, deps.entropy.clone());
         let limiter = RateLimiter::new(config.cache.open()?);
         let buckets = config.rate_limit.buckets()?;
         let credentials =
@@ -59,7 +59,7 @@ impl GatewayService {
         let shared = Shared {
             credentials: credentials.clone(),
             toll: Toll::new(limiter.clone(), &buckets),
-            services: Services::new(&deps.peers)?,
+            services: Services::new(&deps.peers, deps.clock)?,
             limiter,
             buckets,
             links: TrackingLinks::new(config.tracking.secret.expose().as_bytes())?,

@@ -174,8 +174,7 @@ pub async fn plans(
 ) -> Answer {
     let order_id = order_id.into_inner();
     // Order knows which orders there are: routing would answer for a strange one with an empty list.
-    let request = qm_proto::order::v1::GetOrderRequest { order_id: order_id.clone() };
-    services.order().get_order(caller.ask(request)).await?;
+    services.order_by_id(caller.tenant, &order_id).await?;
     let request = proto::ListPlansRequest { order_id };
     let found = services.routing().list_plans(caller.ask(request)).await?.into_inner();
     answer(StatusCode::OK, &List { data: found.plans.into_iter().map(plan).collect::<Vec<_>>() })

@@ -1,13 +1,13 @@
 //! Stock: positions, availability, and what people report about it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use actix_web::{
     HttpResponse,
     http::StatusCode,
     web::{Data, ServiceConfig},
 };
-use qm_proto::{inventory::v1 as proto, types::v1::PageRequest};
+use qm_proto::inventory::v1 as proto;
 use qm_refusal::Refusal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -271,49 +271,30 @@ pub async fn availability(
         let message = format!("must name 1 to {MAX_SKUS} items, separated by commas");
         return Err(Refusal::invalid("skus", "out_of_range", message).into());
     }
-    let mut inventory = services.inventory();
-    let request = proto::BatchGetItemsRequest { skus };
-    let items = inventory.batch_get_items(caller.ask(request)).await?.into_inner().items;
+    let items = services.item_ids(caller.tenant, &skus).await?;
     let question = proto::TenantItems {
         tenant_id: caller.tenant.to_string(),
-        item_ids: items.iter().map(|item| item.id.clone()).collect(),
+        item_ids: items.values().cloned().collect(),
     };
     let request = proto::QueryAvailabilityRequest { tenants: vec![question] };
-    let rows = inventory.query_availability(caller.ask(request)).await?.into_inner().rows;
-    let codes = location_codes(&caller, &services).await?;
-    let mut by_item: BTreeMap<&str, Vec<AvailableAt>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.available > 0) {
-        by_item.entry(&row.item_id).or_default().push(AvailableAt {
+    let mut rows = services.inventory().query_availability(caller.ask(request)).await?.into_inner().rows;
+    rows.retain(|row| row.available > 0);
+    let locations = rows.iter().map(|row| row.location_id.clone()).collect();
+    let codes = services.location_codes(caller.tenant, &locations).await?;
+    let mut by_item: HashMap<String, Vec<AvailableAt>> = HashMap::new();
+    for row in rows {
+        by_item.entry(row.item_id).or_default().push(AvailableAt {
             location: codes.get(&row.location_id).cloned(),
-            location_id: row.location_id.clone(),
+            location_id: row.location_id,
             available: row.available,
         });
     }
-    let data = items.iter().map(|item| {
-        let locations = by_item.remove(item.id.as_str()).unwrap_or_default();
+    let data = items.into_iter().map(|(sku, id)| {
+        let locations = by_item.remove(&id).unwrap_or_default();
         let available = locations.iter().map(|at| at.available).sum();
-        Availability { sku: item.sku.clone(), available, locations }
+        Availability { sku, available, locations }
     });
     answer(StatusCode::OK, &List { data: data.collect::<Vec<_>>() })
-}
-
-/// Codes of all locations by id.
-async fn location_codes(
-    caller: &Caller<may::InventoryRead>,
-    services: &Services,
-) -> Result<HashMap<String, String>, Problem> {
-    let mut codes = HashMap::new();
-    let mut cursor = String::new();
-    loop {
-        let page = Some(PageRequest { limit: 200, cursor });
-        let request = proto::ListLocationsRequest { page };
-        let found = services.inventory().list_locations(caller.ask(request)).await?.into_inner();
-        codes.extend(found.locations.into_iter().map(|location| (location.id, location.code)));
-        if found.next_cursor.is_empty() {
-            return Ok(codes);
-        }
-        cursor = found.next_cursor;
-    }
 }
 
 fn new_movement(it: NewMovement) -> proto::NewMovement {

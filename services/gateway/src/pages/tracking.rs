@@ -11,7 +11,6 @@ use qm_ids::{OrderId, TenantId};
 use qm_proto::{
     inventory::v1::{ListLocationsRequest, Location},
     notification::v1::WatchChangesRequest,
-    order::v1::GetOrderRequest,
     shipping::v1::ListShipmentsRequest,
     types::v1::PageRequest,
 };
@@ -60,17 +59,19 @@ pub async fn show(
         Err(refusal) if refusal.kind == qm_refusal::Kind::NotFound => return Ok(unknown(&renderer)),
         Err(refusal) => return Err(refusal.into()),
     };
-    let (mut orders, mut shipping) = (services.order(), services.shipping());
-    let get = with_tenant(GetOrderRequest { order_id: order.to_string() }, tenant);
+    let mut shipping = services.shipping();
+    let order_id = order.to_string();
     let list = ListShipmentsRequest {
         page: Some(PageRequest { limit: MAX_SHIPMENTS, cursor: String::new() }),
-        order_id: order.to_string(),
+        order_id: order_id.clone(),
         ..ListShipmentsRequest::default()
     };
-    let (found, shipments) =
-        tokio::join!(orders.get_order(get), shipping.list_shipments(with_tenant(list, tenant)));
+    let (found, shipments) = tokio::join!(
+        services.order_by_id(tenant, &order_id),
+        shipping.list_shipments(with_tenant(list, tenant))
+    );
     let found = match found {
-        Ok(found) => found.into_inner().order.unwrap_or_default(),
+        Ok(found) => found,
         Err(status) if status.code() == tonic::Code::NotFound => return Ok(unknown(&renderer)),
         Err(status) => return Err(status.into()),
     };

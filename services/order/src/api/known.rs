@@ -14,13 +14,14 @@ use qm_proto::{
 };
 use qm_refusal::Refusal;
 use qm_runtime::{
+    Remembered,
     grpc::{GrpcChannel, with_tenant},
     query_failed,
 };
 use tonic::Status;
 use tracing::error;
 
-use super::{parse, remembered::Remembered};
+use super::parse;
 use crate::{domain::Item, store};
 
 /// Skus that inventory is asked about at a time.

@@ -9,7 +9,6 @@ mod known;
 mod parse;
 mod placing;
 mod reading;
-mod remembered;
 
 use qm_database::{Database, TenantSet};
 use qm_ids::{HoldId, OrderId, TenantId};

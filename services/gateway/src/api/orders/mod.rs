@@ -187,8 +187,7 @@ pub async fn read(
     order_id: Path<String>,
     http: HttpRequest,
 ) -> Answer {
-    let request = proto::GetOrderRequest { order_id: order_id.into_inner() };
-    let found = services.order().get_order(caller.ask(request)).await?.into_inner().order.unwrap_or_default();
+    let found = services.order_by_id(caller.tenant, &order_id).await?;
     if is_current(&http, found.revision) {
         return Ok(HttpResponse::NotModified().insert_header(etag(found.revision)).finish());
     }

@@ -11,9 +11,9 @@ use qm_ids::TenantId;
 /// Names remembered at most, of all tenants, some 200 bytes each; beyond that all are looked up anew.
 const MOST: usize = 50_000;
 
-/// What names of tenants stand for, for a time.
+/// What names of tenants stand for, for a time: in this process only, and never more than 50,000 of them.
 #[derive(Debug)]
-pub(super) struct Remembered<T> {
+pub struct Remembered<T> {
     lasts: TimeDelta,
     names: Mutex<Names<T>>,
 }
@@ -26,12 +26,12 @@ struct Names<T> {
 
 impl<T: Clone> Remembered<T> {
     /// Forgets each name after so long.
-    pub(super) fn lasting(lasts: TimeDelta) -> Self {
+    pub fn lasting(lasts: TimeDelta) -> Self {
         Self { lasts, names: Mutex::new(Names { by_tenant: HashMap::new(), count: 0 }) }
     }
 
     /// Those of the names that are remembered.
-    pub(super) fn recall(
+    pub fn recall(
         &self,
         tenant: TenantId,
         names: &BTreeSet<String>,
@@ -47,7 +47,7 @@ impl<T: Clone> Remembered<T> {
     }
 
     /// Remembers what was found.
-    pub(super) fn remember(&self, tenant: TenantId, found: &HashMap<String, T>, now: DateTime<Utc>) {
+    pub fn remember(&self, tenant: TenantId, found: &HashMap<String, T>, now: DateTime<Utc>) {
         if found.is_empty() {
             return;
         }
