@@ -9,6 +9,7 @@ mod placing;
 mod repeats;
 mod replicas;
 mod reports;
+mod restored;
 mod texts;
 mod wakes;
 mod world;

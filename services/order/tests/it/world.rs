@@ -170,11 +170,15 @@ impl World {
 
     /// Another process of the service beside the first, which only answers calls.
     pub(crate) async fn replica(&self) -> OrderServiceClient<GrpcChannel> {
+        OrderServiceClient::new(self.process_on(self.database.clone()).await)
+    }
+
+    /// The way to another process of the service, on this database, which only answers calls.
+    pub(crate) async fn process_on(&self, database: Database) -> GrpcChannel {
         let metrics = Metrics::new("order");
-        let deps = Deps { metrics: metrics.clone(), ..self.deps.clone() };
+        let deps = Deps { metrics: metrics.clone(), database, ..self.deps.clone() };
         let assembly = OrderService::build(parse(&self.config), deps).await.unwrap();
-        let routes = ServedRoutes::new(assembly.routes(), metrics, 1_024);
-        OrderServiceClient::new(GrpcChannel::in_process("order", routes))
+        GrpcChannel::in_process("order", ServedRoutes::new(assembly.routes(), metrics, 1_024))
     }
 
     /// Publishes an event as another service would.
