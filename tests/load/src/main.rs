@@ -24,7 +24,7 @@ use crate::{
     orders::{OrderBodies, Shape},
     processes::Processes,
     report::Report,
-    scenarios::{EndToEnd, Plan, Scenario},
+    scenarios::{EndToEnd, Inventory, Plan, Scenario},
     selection::Selection,
 };
 
@@ -123,11 +123,16 @@ async fn run(args: Args) -> Result<bool, BuildError> {
     }
     let processes = Processes::of_run(&args.run)?;
     let bodies = OrderBodies::read(&selection, args.shape)?;
-    let gateway = Gateway::new(&args.url, &args.key)?;
     let mut report = Report::new(args.shape, &bodies);
-    let mut system = EndToEnd::new(gateway, bodies, processes, args.connections);
-    for scenario in &args.scenario {
-        measure(*scenario, &args, &selection, &mut system, &mut report).await?;
+    if args.scenario == [Scenario::Reservations] {
+        let inventory = Inventory::of_environment()?;
+        scenarios::reservations(&inventory, &processes, args.calling_seconds, &mut report).await?;
+    } else {
+        let gateway = Gateway::new(&args.url, &args.key)?;
+        let mut system = EndToEnd::new(gateway, bodies, processes, args.connections);
+        for scenario in &args.scenario {
+            measure(*scenario, &args, &selection, &mut system, &mut report).await?;
+        }
     }
     println!("{report}");
     if let Some(path) = args.json {
@@ -169,6 +174,7 @@ async fn measure(
         Scenario::Growth => {
             scenarios::growth(system, &args.stored, rate, args.seconds, report).await?;
         }
+        Scenario::Reservations => return Err("reservations are measured alone".into()),
     }
     Ok(())
 }

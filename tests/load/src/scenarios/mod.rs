@@ -5,6 +5,7 @@ mod end_to_end;
 mod growth;
 mod hot_item;
 mod reads;
+mod reservations;
 mod stock_feed;
 
 use clap::ValueEnum;
@@ -14,6 +15,7 @@ pub use end_to_end::{EndToEnd, Plan};
 pub use growth::{Stage, growth};
 pub use hot_item::hot_item;
 pub use reads::reads;
+pub use reservations::{Inventory, reservations};
 pub use stock_feed::stock_feed;
 
 /// What to measure.
@@ -31,4 +33,6 @@ pub enum Scenario {
     Burst,
     /// One rate with ever more orders stored
     Growth,
+    /// Inventory alone claims one item: 32, 256 and 2,048 callers. No other service may run beside it
+    Reservations,
 }
