@@ -187,15 +187,8 @@ impl Restoration {
     }
 
     async fn was_never_applied(&self, consumer: &str, settled: &[Envelope]) -> Result<bool, HandleError> {
-        let keys: Vec<_> = settled.iter().map(|event| (event.tenant, event.event_id.as_uuid())).collect();
         let tx = self.database.read_system().await?;
-        let applied: HashSet<EventId> = tx
-            .find_keys::<inbox::Entity>(&keys)
-            .await?
-            .into_iter()
-            .filter(|row| row.consumer == consumer)
-            .map(|row| row.event_id)
-            .collect();
+        let applied = crate::inbox::applied(&tx, consumer, settled).await?;
         for event in settled.iter().filter(|event| !applied.contains(&event.event_id)) {
             let key = (event.tenant, consumer.to_owned(), event.event_id.to_string());
             if dead_letter::Entity::find_by_id(key).one(tx.conn()).await?.is_none() {
