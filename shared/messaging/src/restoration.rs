@@ -32,9 +32,11 @@ use crate::{
     table::{dead_letter, epoch, history, inbox},
 };
 
-/// The last messages of a stream that are compared with what the database knows. More than one, since the last may be an old
-/// event that was published late.
-const TAIL: usize = 64;
+/// Messages of a stream that are compared with what the database knows: the last that were told, or settled. More than one,
+/// since the last may be an old event that was published late.
+const LAST_MESSAGES: usize = 8;
+/// Events of them that are looked for: under load a message is a bundle of many.
+const NEWEST_EVENTS: usize = 64;
 /// Messages read at a time.
 const PAGE: usize = 512;
 /// How much earlier than the newest event that is known reading begins: events are published out of the order of their ids,
@@ -159,31 +161,36 @@ impl Restoration {
     /// True when the end of the service's own stream holds events that its history does not.
     async fn has_forgotten_telling(&self, stream: &str) -> Result<bool, HandleError> {
         let Some(state) = self.state(stream).await? else { return Ok(false) };
-        let start = Start::After(state.last_sequence.saturating_sub(TAIL as u64));
-        let tail = self.bus.read(stream, start, TAIL).await.map_err(unavailable)?;
-        Ok(!self.unknown(self.own(tail)).await?.is_empty())
+        let tail = self.up_to(stream, state.last_sequence).await?;
+        Ok(!self.unknown(newest(self.own(tail))).await?.is_empty())
     }
 
-    /// True when something that a consumer has settled was never applied nor set aside: it may have told nothing since.
+    /// True when what a consumer has settled last was never applied nor set aside: it may have told nothing since.
     async fn has_forgotten_being_told(&self) -> Result<bool, HandleError> {
         for stream in self.streams() {
             let Some(state) = self.state(stream).await? else { continue };
-            let start = Start::After(state.last_sequence.saturating_sub(TAIL as u64));
-            let tail = self.bus.read(stream, start, TAIL).await.map_err(unavailable)?;
             for consumer in self.consumers.iter().filter(|consumer| consumer.spec().stream == stream) {
                 let name = consumer.spec().name.as_str();
                 let Some(at) = state.consumers.iter().find(|found| found.name == name) else { continue };
-                let settled = |held: &&Held| {
-                    held.sequence <= at.ack_floor && matches(&consumer.spec().filter, &held.message.subject)
-                };
-                let settled = tail.iter().filter(settled).cloned().collect();
-                let settled = self.envelopes(settled);
-                if self.was_never_applied(name, &settled).await? {
+                let mut settled = self.up_to(stream, at.ack_floor).await?;
+                settled.retain(|held| matches(&consumer.spec().filter, &held.message.subject));
+                if self.was_never_applied(name, &newest(self.envelopes(settled))).await? {
                     return Ok(true);
                 }
             }
         }
         Ok(false)
+    }
+
+    /// The last messages of a stream up to one.
+    async fn up_to(&self, stream: &str, sequence: u64) -> Result<Vec<Held>, HandleError> {
+        if sequence == 0 {
+            return Ok(Vec::new());
+        }
+        let start = Start::After(sequence.saturating_sub(LAST_MESSAGES as u64));
+        let mut held = self.bus.read(stream, start, LAST_MESSAGES).await.map_err(unavailable)?;
+        held.retain(|held| held.sequence <= sequence);
+        Ok(held)
     }
 
     async fn was_never_applied(&self, consumer: &str, settled: &[Envelope]) -> Result<bool, HandleError> {
@@ -442,6 +449,11 @@ async fn newest_event(tx: &Tx) -> Result<Option<DateTime<Utc>>, HandleError> {
 /// When an event's id was given: the first 48 bits of a UUIDv7 are milliseconds (RFC 9562, 5.7).
 fn time_of(event: EventId) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(i64::try_from(event.as_uuid().as_u128() >> 80).ok()?)
+}
+
+/// The newest of some events, which are enough to tell.
+fn newest(mut events: Vec<Envelope>) -> Vec<Envelope> {
+    events.split_off(events.len().saturating_sub(NEWEST_EVENTS))
 }
 
 fn unavailable(error: BusError) -> HandleError {
