@@ -45,6 +45,8 @@ pub struct HttpConfig {
     pub request_timeout_ms: u64,
     /// Requests worked on at a time.
     pub max_in_flight: usize,
+    /// How long a connection may stay open between two requests, milliseconds.
+    pub keep_alive_ms: u64,
     /// How long the head of a request may take to come, milliseconds.
     pub head_timeout_ms: u64,
     /// How long a body may take to come, milliseconds.
@@ -126,6 +128,11 @@ impl HttpConfig {
         Duration::from_millis(self.request_timeout_ms)
     }
 
+    /// How long a connection may stay open between two requests.
+    pub fn keep_alive(&self) -> Duration {
+        Duration::from_millis(self.keep_alive_ms)
+    }
+
     /// How long the head of a request may take to come.
     pub fn head_timeout(&self) -> Duration {
         Duration::from_millis(self.head_timeout_ms)
@@ -183,6 +190,8 @@ impl ServiceConfig for Config {
         // The server's clock for it ticks twice a second.
         let is_sensible = (1_000..=600_000).contains(&self.http.head_timeout_ms);
         require(is_sensible, "http.head_timeout_ms", "expected 1000 to 600000")?;
+        let is_sensible = (1_000..=600_000).contains(&self.http.keep_alive_ms);
+        require(is_sensible, "http.keep_alive_ms", "expected 1000 to 600000")?;
         require(self.http.max_connections > 0, "http.max_connections", "expected at least 1")?;
         require(self.http.max_streams > 0, "http.max_streams", "expected at least 1")?;
         require(self.http.max_streams_each > 0, "http.max_streams_each", "expected at least 1")?;

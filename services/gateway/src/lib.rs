@@ -55,7 +55,7 @@ impl GatewayService {
             Credentials::new(directory.clone(), issuers, Guesses::new(limiter.clone(), buckets.guess));
         let stopping = CancellationToken::new();
         let timeout = config.http.request_timeout();
-        let connections = Connections::new(config.http.head_timeout());
+        let connections = Connections::new(config.http.keep_alive(), config.http.head_timeout());
         let shared = Shared {
             credentials: credentials.clone(),
             toll: Toll::new(limiter.clone(), &buckets),

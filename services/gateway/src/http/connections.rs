@@ -20,8 +20,6 @@ use tokio_util::sync::CancellationToken;
 
 /// How long an answer may lie unread before its connection is dropped.
 const UNREAD_FOR: Duration = Duration::from_secs(30);
-/// How long a connection may stay open without a request.
-pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// How often it is looked for those that have been without one for too long.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Files that a connection takes: the server's, and the one by which it can be shut down.
@@ -70,9 +68,9 @@ struct Use {
 pub(super) struct Serving(Arc<Connection>);
 
 impl Connections {
-    /// Of a server that lets a head take `head_timeout`.
-    pub fn new(head_timeout: Duration) -> Self {
-        Self { open: Arc::default(), patience: KEEP_ALIVE + head_timeout }
+    /// Of a server that keeps a connection for `keep_alive` between two requests, and lets a head take `head_timeout`.
+    pub fn new(keep_alive: Duration, head_timeout: Duration) -> Self {
+        Self { open: Arc::default(), patience: keep_alive + head_timeout }
     }
 
     /// Takes note of a new connection.

@@ -114,7 +114,7 @@ pub fn serve(
     let server = HttpServer::new(app)
         .workers(threads)
         .disable_signals()
-        .keep_alive(connections::KEEP_ALIVE)
+        .keep_alive(config.keep_alive())
         .client_request_timeout(config.head_timeout())
         .client_disconnect_timeout(Duration::from_secs(1))
         .max_connections(connections::bound(config.max_connections).div_ceil(threads.max(1)))

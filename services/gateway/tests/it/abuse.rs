@@ -12,7 +12,7 @@ use crate::world::{World, problem};
 
 /// Far more than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
-const IMPATIENT: &str = "head_timeout_ms = 1000\nbody_timeout_ms = 300\n";
+const IMPATIENT: &str = "keep_alive_ms = 2000\nhead_timeout_ms = 1000\nbody_timeout_ms = 300\n";
 
 /// A connection that is written to by hand.
 struct Wire(TcpStream);
@@ -103,7 +103,7 @@ async fn heads_after_the_first_that_trickle_are_cut_off_too() {
         wire.answers(1).await;
         slow.push(wire);
     }
-    // A byte now and then keeps nothing open. Five seconds to think and one for the head, looked at every second.
+    // A byte now and then keeps nothing open. Two seconds to think and one for the head, looked at every second.
     let began = Instant::now();
     let mut is_open = true;
     while is_open && began.elapsed() < PATIENCE {
@@ -114,7 +114,7 @@ async fn heads_after_the_first_that_trickle_are_cut_off_too() {
         }
     }
     assert!(!is_open, "a head trickles for ever");
-    assert!(began.elapsed() > Duration::from_secs(5), "cut off after {:?}", began.elapsed());
+    assert!(began.elapsed() > Duration::from_secs(2), "cut off after {:?}", began.elapsed());
     is_served(&world).await;
     world.stop().await;
 }
