@@ -2,10 +2,10 @@
 //!
 //! A service's stream holds what the service told; the streams that it consumes hold what it was told. Both outlive the
 //! database. An event on the service's own stream that is not in its own history cannot be: it was written before it was
-//! published. Nor can one that a consumer has settled and neither applied nor set aside. So the database has gone back. It begins a new epoch, and everything that the streams still hold from the time
-//! of the restored copy on is taken in again: what others told goes to the consumers, whose inboxes know what they still
-//! have; what the service told itself goes back into its history, and to whoever can make state of it
-//! ([`Remember`]).
+//! published. Nor can one that a consumer has settled and neither applied nor set aside. So the database has gone back. It
+//! begins a new epoch, and everything that the streams still hold from the time of the restored copy on is taken in again:
+//! what others told goes to the consumers, whose inboxes know what they still have; what the service told itself goes back
+//! into its history, and to whoever can make state of it ([`Remember`]).
 //!
 //! Nothing is taken from the bus on the way, and what was taken in twice is noticed, so any step may be repeated.
 

@@ -17,8 +17,8 @@ use qm_runtime::{
 };
 use tonic::Status;
 
-/// How long a name is remembered. A sku keeps its item and a location its code for ever, so this only bounds what is
-/// held of names that nobody uses any more.
+/// How long a name is taken for what it was. A sku keeps its item and a location its code for ever, so this could be longer:
+/// it only sets how soon the gateway would follow if that ever changed.
 const LASTS: TimeDelta = TimeDelta::minutes(10);
 /// Locations on a page.
 const PAGE: i32 = 200;
