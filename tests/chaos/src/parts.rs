@@ -12,8 +12,8 @@ use qm_runtime::BuildError;
 
 use crate::program::{Program, Ready, as_postgres, free_address, run};
 
-/// Few enough that one guest can take them all.
-const CONNECTIONS: usize = 100;
+/// Enough for two processes of each service, which open eight each at most; few enough that one guest can take them all.
+const CONNECTIONS: usize = 150;
 
 /// Where the servers' programs are, as `scripts/install-parts` says.
 #[derive(Debug, Clone)]
