@@ -20,6 +20,7 @@ use qm_runtime::{
 };
 
 pub use config::Config;
+pub use domain::planning;
 pub use migrations::Migrator;
 
 use crate::{api::Api, audit::Audit, commands::Context};

@@ -5,6 +5,7 @@ mod event;
 mod hold;
 mod issue;
 mod movement;
+pub mod planning;
 mod release;
 mod remember;
 mod reservation;

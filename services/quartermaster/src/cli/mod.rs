@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand};
 use qm_refusal::Refusal;
 use qm_runtime::{BuildError, CommandError, config::ConfigError, with_causes};
 
-use crate::demo;
+use crate::{backtest, demo};
 
 /// Quartermaster, an order management system: takes orders, finds the stock, and sees each unit to the customer's hands.
 ///
@@ -48,6 +48,7 @@ enum Command {
     Keys(keys::Args),
     Verify(verify::Args),
     DeadLetters(dead_letters::Args),
+    Backtest(backtest::Args),
 }
 
 /// Runs the command line.
@@ -95,6 +96,7 @@ async fn run(command: Command) -> Result<ExitCode, BuildError> {
         Command::Keys(args) => keys::run(args).await,
         Command::Verify(args) => verify::verify(args).await,
         Command::DeadLetters(args) => dead_letters::run(args).await,
+        Command::Backtest(args) => backtest::run(args).await,
     }
 }
 

@@ -27,6 +27,7 @@ pub use orders::{MAX_LINE_QUANTITY, Orders};
 pub use parse::StockRows;
 use source::{Part, Source};
 use streets::Streets;
+pub(crate) use table::{Row, Table};
 
 /// An order stream and its network. The small parts are held in memory; orders and stock are read as they are asked
 /// for, and can be read again.

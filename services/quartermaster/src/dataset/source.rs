@@ -82,15 +82,28 @@ fn open_in(folder: &Path, name: &str) -> Result<Opened, Error> {
     let gzipped = folder.join(format!("{name}.gz"));
     let plain = folder.join(name);
     let (path, opened) = match File::open(&gzipped) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => (plain.clone(), File::open(&plain)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let opened = File::open(&plain);
+            (plain, opened)
+        }
         opened => (gzipped, opened),
     };
+    unpacked(path, opened)
+}
+
+/// Opens a file, gzipped where its name ends so.
+pub(super) fn open_file(path: &Path) -> Result<Opened, Error> {
+    unpacked(path.to_owned(), File::open(path))
+}
+
+fn unpacked(path: PathBuf, opened: io::Result<File>) -> Result<Opened, Error> {
     let file = path.display().to_string();
     let handle = match opened {
         Ok(handle) => BufReader::new(handle),
         Err(source) => return Err(Error::Open { file, source }),
     };
+    let gzipped = path.extension().is_some_and(|extension| extension == "gz");
     let bytes: Box<dyn Read + Send> =
-        if path == plain { Box::new(handle) } else { Box::new(MultiGzDecoder::new(handle)) };
+        if gzipped { Box::new(MultiGzDecoder::new(handle)) } else { Box::new(handle) };
     Ok(Opened { file, bytes })
 }

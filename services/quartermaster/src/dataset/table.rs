@@ -1,14 +1,15 @@
 //! A CSV file read by column name, whose every complaint names file, line and column.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use csv::{Reader, ReaderBuilder, StringRecord};
 
 use super::error::{Error, Place};
-use super::source::Opened;
+use super::source::{Opened, open_file};
 
 /// An open CSV file. Columns may come in any order, and columns that nobody asks for are ignored.
-pub(super) struct Table {
+pub(crate) struct Table {
     file: String,
     reader: Reader<Box<dyn std::io::Read + Send>>,
     header: StringRecord,
@@ -16,7 +17,7 @@ pub(super) struct Table {
 }
 
 /// One row, valid until the next is read.
-pub(super) struct Row<'a> {
+pub(crate) struct Row<'a> {
     place: Place<'a>,
     header: &'a StringRecord,
     record: &'a StringRecord,
@@ -33,8 +34,23 @@ impl Table {
         Ok(Self { file, reader, header, record: StringRecord::new() })
     }
 
+    /// Any CSV file, gzipped if its name says so.
+    pub(crate) fn of_file(path: &Path) -> Result<Self, Error> {
+        Self::open(open_file(path)?)
+    }
+
+    /// Whether it has a column.
+    pub(crate) fn has(&self, column: &str) -> bool {
+        self.header.iter().any(|name| name == column)
+    }
+
+    /// What is wrong with the file as a whole.
+    pub(crate) fn error(&self, field: &str, problem: impl Into<String>) -> Error {
+        Place { file: &self.file, line: 1 }.field(field, problem)
+    }
+
     /// The next row, or `None` at the end.
-    pub(super) fn next_row(&mut self) -> Result<Option<Row<'_>>, Error> {
+    pub(crate) fn next_row(&mut self) -> Result<Option<Row<'_>>, Error> {
         let starts_at = self.reader.position().line();
         match self.reader.read_record(&mut self.record) {
             Ok(false) => Ok(None),
@@ -76,7 +92,7 @@ impl<'a> Row<'a> {
     }
 
     /// The column's text, not empty.
-    pub(super) fn text(&self, column: &str) -> Result<&'a str, Error> {
+    pub(crate) fn text(&self, column: &str) -> Result<&'a str, Error> {
         match self.optional(column)? {
             "" => Err(self.error(column, "must not be empty")),
             text => Ok(text),
@@ -84,7 +100,7 @@ impl<'a> Row<'a> {
     }
 
     /// The column's text through a parser that explains its refusal.
-    pub(super) fn parsed<T>(
+    pub(crate) fn parsed<T>(
         &self,
         column: &str,
         parse: impl FnOnce(&str) -> Result<T, String>,
@@ -93,7 +109,7 @@ impl<'a> Row<'a> {
     }
 
     /// A whole number of at least 0.
-    pub(super) fn count(&self, column: &str) -> Result<i64, Error> {
+    pub(crate) fn count(&self, column: &str) -> Result<i64, Error> {
         self.parsed(column, count)
     }
 
@@ -111,7 +127,7 @@ impl<'a> Row<'a> {
         })
     }
 
-    pub(super) fn error(&self, column: &str, problem: impl Into<String>) -> Error {
+    pub(crate) fn error(&self, column: &str, problem: impl Into<String>) -> Error {
         self.place.field(column, problem)
     }
 }
