@@ -105,7 +105,7 @@ async fn put_together(
     options: MessagingOptions,
     more: impl FnOnce(MessagingBuilder) -> MessagingBuilder,
 ) -> Service {
-    let url = format!("sqlite://{}", side.folder.join(format!("{name}.sqlite")).display());
+    let url = format!("sqlite://{}", side.database(name).display());
     let database = Database::open(&url, &DatabaseOptions::default()).await.unwrap();
     database.migrate::<Migrator>().await.unwrap();
     let entropy: SharedEntropy = Arc::new(SystemEntropy);

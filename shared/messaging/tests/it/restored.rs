@@ -40,28 +40,13 @@ impl Remember for Told {
     }
 }
 
-fn file(side: &Side, name: &str) -> PathBuf {
-    side.folder.join(format!("{name}.sqlite"))
-}
-
 /// Copies a service's database as it is.
 async fn back_up(side: &Side, name: &str) -> PathBuf {
-    let (from, to) = (file(side, name), side.folder.join(format!("{name}.copy")));
+    let (from, to) = (side.database(name), side.folder.join(format!("{name}.copy")));
     let connection = sea_orm::Database::connect(format!("sqlite://{}", from.display())).await.unwrap();
     connection.execute_unprepared(&format!("VACUUM INTO '{}'", to.display())).await.unwrap();
     connection.close().await.unwrap();
     to
-}
-
-/// Puts a copy in the place of a service's database, of which nobody may make use any more.
-fn restore(side: &Side, name: &str, copy: &PathBuf) {
-    for rest in ["-wal", "-shm"] {
-        let path = file(side, name).with_extension(format!("sqlite{rest}"));
-        if path.exists() {
-            std::fs::remove_file(path).unwrap();
-        }
-    }
-    std::fs::copy(copy, file(side, name)).unwrap();
 }
 
 async fn published(service: &Service) {
@@ -102,7 +87,7 @@ async fn a_restored_service_learns_again_what_it_told_itself() {
         assert!(told.0.lock().unwrap().is_empty(), "nothing was restored, whoever writes to the stream");
         drop(same);
 
-        restore(&side, "order", &copy);
+        side.restore("order", copy);
         let restored = remembering(&side, "order", &seen, told.clone()).await;
         restored.messaging.catch_up().await.unwrap();
         let all: Vec<i64> = (5..20).filter(|number| *number != 13).collect();
@@ -150,7 +135,7 @@ async fn a_restored_service_learns_again_what_it_was_told() {
         service(&side, "notification", &again).await.messaging.catch_up().await.unwrap();
         assert!(numbers(&again).is_empty(), "nothing was restored");
 
-        restore(&side, "notification", &copy);
+        side.restore("notification", copy);
         let restored = service(&side, "notification", &again).await;
         restored.messaging.catch_up().await.unwrap();
         assert_eq!(numbers(&again), (5..10).collect::<Vec<_>>());

@@ -1,6 +1,11 @@
 //! The sides of the seam.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use qm_clock::{SystemClock, SystemEntropy};
 use qm_ids::{EventId, IdGenerator};
@@ -12,6 +17,8 @@ pub(crate) struct Side {
     pub(crate) bus: SharedBus,
     pub(crate) url: String,
     pub(crate) folder: PathBuf,
+    /// Files that databases were restored to.
+    restored: Mutex<HashMap<String, PathBuf>>,
     _keep: tempfile::TempDir,
 }
 
@@ -33,7 +40,7 @@ pub(crate) async fn sides() -> Vec<Side> {
             Some(nats) => format!("{nats}/{}", ids().next::<EventId>().as_uuid().simple()),
         };
         let bus = bus::open(&url, Arc::new(SystemClock)).await.unwrap();
-        let side = Side { bus, url, folder: keep.path().to_owned(), _keep: keep };
+        let side = Side { bus, url, folder: keep.path().to_owned(), restored: Mutex::default(), _keep: keep };
         side.declare(4 << 20).await;
         sides.push(side);
     }
@@ -58,6 +65,18 @@ impl Side {
             assert!(tokio::time::Instant::now() < deadline, "{sequence} is not settled: {state:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// The file of a service's database.
+    pub(crate) fn database(&self, name: &str) -> PathBuf {
+        let restored = self.restored.lock().unwrap().get(name).cloned();
+        restored.unwrap_or_else(|| self.folder.join(format!("{name}.sqlite")))
+    }
+
+    /// Puts another file in the place of a service's database. Not over it: connections are closed in the background, and the
+    /// last one writes what it still holds into the file that it knows.
+    pub(crate) fn restore(&self, name: &str, file: PathBuf) {
+        self.restored.lock().unwrap().insert(name.to_owned(), file);
     }
 
     /// The same bus after its process was restarted.
